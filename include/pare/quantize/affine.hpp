@@ -1,0 +1,168 @@
+// quantize_codes: k-bit affine quantization of any tensor, into plain codes and the parameters of their groups.
+#pragma once
+
+#include <pare/quantize/codes.hpp>
+#include <pare/quantize/range.hpp>
+
+namespace pare {
+namespace detail {
+
+#include <pare/tensor/strict_fp_begin.inl>
+
+// Largest power of two not above |x|, for x normal.
+inline float power_of_two_below(double x) { return static_cast<float>(std::ldexp(1.0, std::ilogb(x))); }
+
+// Rounds to storage the scales of one row: unit · half(scale), the unit a power of two that brings the largest near
+// one, or the scale itself where the row has only one.
+inline void store_half_scales(std::span<const group_range> ranges, quantized_codes& q, index_t row) {
+  const std::size_t first = static_cast<std::size_t>(row) * ranges.size();
+  double largest = 0;
+  for (const group_range& range : ranges) largest = std::max(largest, std::fabs(range.scale));
+  largest = std::min(largest, most_scale);
+  float& unit = q.unit[static_cast<std::size_t>(row)];
+  if (largest < least_scale) {
+    unit = 0;
+  } else if (ranges.size() == 1) {
+    unit = static_cast<float>(std::clamp(ranges[0].scale, -most_scale, most_scale));
+    q.scale[first] = half_bits(1.0f);
+  } else {
+    unit = power_of_two_below(largest);
+    for (std::size_t g = 0; g < ranges.size(); ++g)
+      q.scale[first + g] = half_bits(static_cast<float>(ranges[g].scale / static_cast<double>(unit)));
+  }
+}
+
+// Rounds to storage scales as unit · (0 to 255) and offsets as offset_unit · (-128 to 127); one row.
+inline void store_two_level(std::span<const group_range> ranges, quantized_codes& q, index_t row) {
+  const std::size_t first = static_cast<std::size_t>(row) * ranges.size();
+  double scale = 0, offset = 0;
+  for (const group_range& range : ranges) {
+    scale = std::max(scale, range.scale);
+    offset = std::max(offset, std::fabs(range.offset));
+  }
+  scale = std::min(scale, most_scale);
+  offset = std::min(offset, most_scale);
+  // With a single group both are stored exactly: 1 · unit.
+  const double top_scale = ranges.size() == 1 ? 1 : 255;
+  const double top_offset = ranges.size() == 1 ? 1 : 127;
+  const float unit = scale < least_scale ? 0.0f : static_cast<float>(scale / top_scale);
+  const float offset_unit = offset < least_scale ? 0.0f : static_cast<float>(offset / top_offset);
+  q.unit[static_cast<std::size_t>(row)] = unit;
+  q.offset_unit[static_cast<std::size_t>(row)] = offset_unit;
+  for (std::size_t g = 0; g < ranges.size(); ++g) {
+    const auto multiple = [](double x, float of, double low, double high) {
+      return of == 0 ? 0.0 : std::clamp(std::nearbyint(x / static_cast<double>(of)), low, high);
+    };
+    q.scale[first + g] = static_cast<std::uint16_t>(multiple(ranges[g].scale, unit, 0, 255));
+    q.offset[first + g] = static_cast<std::int16_t>(multiple(ranges[g].offset, offset_unit, -128, 127));
+  }
+}
+
+// The scale and shift of a group as stored, in which its codes are then rounded.
+inline group_range stored_range(const quantized_codes& q, index_t row, std::size_t group) {
+  const std::size_t r = static_cast<std::size_t>(row);
+  if (q.scheme == scheme::two_level)
+    return {static_cast<double>(q.unit[r]) * q.scale[group], static_cast<double>(q.offset_unit[r]) * q.offset[group]};
+  return {static_cast<double>(q.unit[r]) * static_cast<double>(half_value(q.scale[group])), 0};
+}
+
+inline void round_group(std::span<const float> values, quantized_codes& q, index_t row, index_t first_col,
+                        std::size_t group) {
+  const group_range range = stored_range(q, row, group);
+  const bool asymmetric = q.scheme == scheme::asymmetric;
+  const int zero = asymmetric ? q.offset[group] : q.bits == 1 ? 1 : 1 << (q.bits - 1);
+  const code_range codes = asymmetric ? code_range{-zero, (1 << q.bits) - 1 - zero} : centered_codes(q.bits);
+  const float inverse_scale = std::fabs(range.scale) < least_scale ? 0.0f : inverse(range.scale);
+  const float shift = static_cast<float>(range.offset);
+  std::uint8_t* out = q.codes.data() + row * q.cols + first_col;
+  for (const float value : values) {
+    const int level = static_cast<int>(nearest_code((value - shift) * inverse_scale, codes));
+    *out++ = static_cast<std::uint8_t>(codes.only_ends ? (level + 1) / 2 : level + zero);
+  }
+}
+
+inline group_range find_range(std::span<const float> values, const quantize_options& options) {
+  switch (options.scheme) {
+    case scheme::symmetric: return symmetric_range(values, options);
+    case scheme::asymmetric: return asymmetric_range(values, options);
+    case scheme::two_level: return two_level_range(values, options);
+  }
+  return {};
+}
+
+// Stores the ranges of one row's groups and rounds its weights to codes.
+inline void quantize_row(std::span<const float> row_values, std::span<const group_range> ranges, quantized_codes& q,
+                         index_t row) {
+  if (q.scheme == scheme::two_level)
+    store_two_level(ranges, q, row);
+  else
+    store_half_scales(ranges, q, row);
+  for (std::size_t g = 0; g < ranges.size(); ++g) {
+    const index_t begin = static_cast<index_t>(g) * q.group_size;
+    const index_t count = std::min(q.group_size, q.cols - begin);
+    const std::size_t group = static_cast<std::size_t>(row) * ranges.size() + g;
+    if (q.scheme == scheme::asymmetric) q.offset[group] = static_cast<std::int16_t>(ranges[g].offset);
+    round_group(row_values.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)), q, row, begin,
+                group);
+  }
+}
+
+inline quantized_codes empty_codes(index_t rows, index_t cols, const quantize_options& options) {
+  quantized_codes q;
+  q.rows = rows;
+  q.cols = cols;
+  q.bits = options.bits;
+  q.scheme = options.scheme;
+  q.group_size =
+      std::max<index_t>(1, options.granularity == granularity::group ? std::min(options.group_size, cols) : cols);
+  const std::size_t groups = static_cast<std::size_t>(rows * q.groups());
+  q.codes.resize(static_cast<std::size_t>(rows * cols));
+  q.unit.resize(static_cast<std::size_t>(rows));
+  q.scale.resize(groups);
+  if (q.scheme != scheme::symmetric) q.offset.resize(groups);
+  if (q.scheme == scheme::two_level) q.offset_unit.resize(static_cast<std::size_t>(rows));
+  return q;
+}
+
+template <class T>
+std::vector<float> read_all_weights(const matrix_view<T>& w) {
+  std::vector<float> all, row_values;
+  for (index_t row = 0; row < w.rows(); ++row) {
+    read_floats(w, row, row_values, "weights");
+    all.insert(all.end(), row_values.begin(), row_values.end());
+  }
+  return all;
+}
+
+#include <pare/tensor/strict_fp_end.inl>
+
+}  // namespace detail
+
+// Quantizes a matrix [rows, cols] (of a tensor of rank 1 to 4: axis 0 × the rest) to codes of `options.bits` bits.
+// Every weight becomes the representable value nearest to it under its group's stored parameters. A group whose scale
+// would be below twice the smallest normal float becomes zero (or, with two_level, its offset).
+// Throws value_error for options out of range and for weights that are not finite in float, naming the first.
+// O(rows · cols), with a factor of about 30 (symmetric) to 150 for range::squared_error.
+template <tensor_like W>
+quantized_codes quantize_codes(const W& weights, const quantize_options& options = {}) {
+  detail::require_valid(options);
+  const auto w = as_matrix(weights);
+  quantized_codes q = detail::empty_codes(w.rows(), w.cols(), options);
+  std::vector<detail::group_range> ranges(static_cast<std::size_t>(q.groups()));
+  if (options.granularity == granularity::tensor)
+    ranges.assign(ranges.size(), detail::find_range(detail::read_all_weights(w), options));
+  std::vector<float> values;
+  for (index_t row = 0; row < w.rows(); ++row) {
+    detail::read_floats(w, row, values, "weights");
+    if (options.granularity != granularity::tensor)
+      for (std::size_t g = 0; g < ranges.size(); ++g) {
+        const std::size_t begin = g * static_cast<std::size_t>(q.group_size);
+        const std::size_t count = std::min(static_cast<std::size_t>(q.group_size), values.size() - begin);
+        ranges[g] = detail::find_range(std::span<const float>(values).subspan(begin, count), options);
+      }
+    detail::quantize_row(values, ranges, q, row);
+  }
+  return q;
+}
+
+}  // namespace pare

@@ -1,0 +1,205 @@
+// Codebooks: codes that stand for freely chosen levels instead of evenly spaced ones.
+#pragma once
+
+#include <pare/quantize/affine.hpp>
+
+namespace pare {
+
+// Levels in units of 1/127 of a group's largest magnitude, ascending, at most 256 of them; code i stands for levels[i].
+// Eight bits are what the multiply takes; a level is off by at most 0.4 % of that magnitude.
+struct codebook {
+  std::vector<std::int8_t> levels;
+};
+
+// The 16 levels of 4-bit NormalFloat, quantiles of a normal distribution with an exact zero
+// (Dettmers 2023, arXiv 2305.14314, appendix E).
+inline codebook nf4() { return {{-127, -88, -67, -50, -36, -23, -12, 0, 10, 20, 31, 43, 56, 71, 92, 127}}; }
+
+namespace detail {
+
+#include <pare/tensor/strict_fp_begin.inl>
+
+struct weighted_value {
+  double value;
+  double weight;
+};
+
+// Lloyd's algorithm in one dimension, started from quantiles; `values` ascending. Returns the centers, ascending.
+inline std::vector<double> cluster(std::span<const weighted_value> values, std::size_t count) {
+  std::vector<double> centers(count, 0);
+  if (values.empty()) return centers;
+  for (std::size_t i = 0; i < count; ++i) centers[i] = values[(2 * i + 1) * values.size() / (2 * count)].value;
+  for (int iteration = 0; iteration < 100; ++iteration) {
+    bool moved = false;
+    auto begin = values.begin();
+    for (std::size_t i = 0; i < count; ++i) {
+      const double boundary = i + 1 < count ? (centers[i] + centers[i + 1]) / 2 : std::numeric_limits<double>::max();
+      double weight = 0, sum = 0;
+      for (; begin != values.end() && begin->value <= boundary; ++begin) {
+        weight += begin->weight;
+        sum += begin->weight * begin->value;
+      }
+      if (weight > 0 && sum / weight != centers[i]) {
+        centers[i] = sum / weight;
+        moved = true;
+      }
+    }
+    if (!moved) break;
+  }
+  return centers;
+}
+
+// Levels that a codebook can have, or value_error.
+inline void require_valid(const codebook& book) {
+  const std::size_t size = book.levels.size();
+  require<value_error>(size >= 2 && size <= 256, "the codebook has ", size, " levels, must have 2 to 256");
+  for (std::size_t i = 0; i < size; ++i) {
+    require<value_error>(book.levels[i] >= -127, "codebook level ", i, " is ", int{book.levels[i]},
+                         ", must be -127 to 127");
+    require<value_error>(i == 0 || book.levels[i] >= book.levels[i - 1], "codebook level ", i, " is ",
+                         int{book.levels[i]}, ", below the one before it");
+  }
+}
+
+// The nearest code of x in units of a level: codes change at the midpoints between levels.
+class nearest_level {
+ public:
+  explicit nearest_level(const codebook& book) : levels_(book.levels) {
+    for (std::size_t i = 1; i < levels_.size(); ++i)
+      boundaries_.push_back(static_cast<float>(levels_[i - 1] + levels_[i]) / 2);
+  }
+  std::size_t operator()(float x) const {
+    return static_cast<std::size_t>(std::lower_bound(boundaries_.begin(), boundaries_.end(), x) - boundaries_.begin());
+  }
+  float value(std::size_t code) const { return static_cast<float>(levels_[code]); }
+
+ private:
+  std::span<const std::int8_t> levels_;
+  std::vector<float> boundaries_;
+};
+
+// s minimizing sum (v - s level)^2, over shrunk ranges refined by least squares.
+inline group_range codebook_range(std::span<const float> values, const nearest_level& nearest,
+                                  const quantize_options& options) {
+  const double magnitude = find_extremes(values, options).magnitude();
+  group_range best{magnitude / 127, 0};
+  if (options.range != range::squared_error) return best;
+  constexpr int steps = 12;
+  double best_gain = -1;
+  for (int step = 0; step < steps; ++step) {
+    const double scale = magnitude / 127 * (1.05 - 0.4 * step / (steps - 1));
+    if (scale < least_scale) continue;
+    const float inverse_scale = inverse(scale);
+    double level_squared = 0, product = 0;
+    for (const float value : values) {
+      const float level = nearest.value(nearest(value * inverse_scale));
+      level_squared += static_cast<double>(level * level);
+      product += static_cast<double>(value) * static_cast<double>(level);
+    }
+    const double gain = level_squared > 0 ? product * product / level_squared : 0;
+    if (gain <= best_gain) continue;
+    best_gain = gain;
+    best.scale = level_squared > 0 ? product / level_squared : scale;
+  }
+  return best;
+}
+
+inline quantize_options as_symmetric(quantize_options options, const codebook& book) {
+  options.scheme = scheme::symmetric;
+  options.bits = std::max(1, static_cast<int>(std::bit_width(book.levels.size() - 1)));
+  return options;
+}
+
+// The largest magnitude among the columns of each group of one row.
+inline std::vector<double> group_magnitudes(std::span<const float> values, index_t group_size) {
+  std::vector<double> magnitudes;
+  for (std::size_t begin = 0; begin < values.size(); begin += static_cast<std::size_t>(group_size)) {
+    const std::size_t count = std::min(static_cast<std::size_t>(group_size), values.size() - begin);
+    magnitudes.push_back(find_extremes(values.subspan(begin, count), {.range = range::min_max}).magnitude());
+  }
+  return magnitudes;
+}
+
+#include <pare/tensor/strict_fp_end.inl>
+
+}  // namespace detail
+
+// k-means levels for a matrix: the weights of each group, divided by its largest magnitude, clustered into 2^bits
+// levels (Lloyd's algorithm, deterministic). `importance`, a tensor of the same shape, weighs each weight's squared
+// error; empty means equal. Throws value_error for options or weights out of range, a negative importance, shape_error
+// for another shape. O(n log n + 100 n).
+template <tensor_like W, tensor_like Importance = std::span<const float>>
+codebook fit_codebook(const W& weights, const quantize_options& options = {}, const Importance& importance = {}) {
+  detail::require_valid(options);
+  const auto w = as_matrix(weights);
+  const auto h = as_matrix(importance);
+  const bool weighted = h.size() > 0;
+  detail::require<shape_error>(!weighted || (h.rows() == w.rows() && h.cols() == w.cols()), "importance is ", h.rows(),
+                               " x ", h.cols(), ", the weights are ", w.rows(), " x ", w.cols());
+  const index_t group_size = detail::empty_codes(0, w.cols(), options).group_size;
+  const std::vector<float> all = detail::read_all_weights(w);
+  const double overall = detail::find_extremes(all, {.range = range::min_max}).magnitude();
+  std::vector<detail::weighted_value> values;
+  std::vector<float> row_importance;
+  for (index_t row = 0; row < w.rows(); ++row) {
+    const auto row_values =
+        std::span(all).subspan(static_cast<std::size_t>(row * w.cols()), static_cast<std::size_t>(w.cols()));
+    if (weighted) detail::read_floats(h, row, row_importance, "importance");
+    const std::vector<double> magnitudes = detail::group_magnitudes(row_values, group_size);
+    for (index_t col = 0; col < w.cols(); ++col) {
+      const std::size_t c = static_cast<std::size_t>(col);
+      const double magnitude =
+          options.granularity == granularity::tensor ? overall : magnitudes[static_cast<std::size_t>(col / group_size)];
+      if (magnitude < detail::least_scale) continue;
+      const double weight = weighted ? static_cast<double>(row_importance[c]) : 1;
+      detail::require<value_error>(weight >= 0, "importance[", row, ", ", col, "] is ", weight,
+                                   ", must not be negative");
+      // A squared error in units of the group's magnitude counts by the square of that magnitude.
+      values.push_back({static_cast<double>(row_values[c]) / magnitude, weight * magnitude * magnitude});
+    }
+  }
+  std::sort(values.begin(), values.end(), [](const auto& a, const auto& b) { return a.value < b.value; });
+  codebook book;
+  for (const double center : detail::cluster(values, std::size_t{1} << options.bits))
+    book.levels.push_back(static_cast<std::int8_t>(std::clamp(std::nearbyint(center * 127), -127.0, 127.0)));
+  return book;
+}
+
+// Quantizes to the nearest levels of a codebook, each group with its own scale; bits and scheme of the options do not
+// matter. Errors as for the affine quantize_codes, and value_error for a codebook that is not ascending.
+template <tensor_like W, std::same_as<codebook> Book>
+quantized_codes quantize_codes(const W& weights, const Book& book, const quantize_options& wanted = {}) {
+  detail::require_valid(book);
+  const quantize_options options = detail::as_symmetric(wanted, book);
+  detail::require_valid(options);
+  const auto w = as_matrix(weights);
+  const detail::nearest_level nearest(book);
+  quantized_codes q = detail::empty_codes(w.rows(), w.cols(), options);
+  q.levels = book.levels;
+  q.levels.resize(std::size_t{1} << q.bits, book.levels.back());
+  std::vector<detail::group_range> ranges(static_cast<std::size_t>(q.groups()));
+  if (options.granularity == granularity::tensor)
+    ranges.assign(ranges.size(), detail::codebook_range(detail::read_all_weights(w), nearest, options));
+  std::vector<float> values;
+  for (index_t row = 0; row < w.rows(); ++row) {
+    detail::read_floats(w, row, values, "weights");
+    const auto group_values = [&](std::size_t g) {
+      const std::size_t begin = g * static_cast<std::size_t>(q.group_size);
+      return std::span<const float>(values).subspan(
+          begin, std::min(static_cast<std::size_t>(q.group_size), values.size() - begin));
+    };
+    if (options.granularity != granularity::tensor)
+      for (std::size_t g = 0; g < ranges.size(); ++g)
+        ranges[g] = detail::codebook_range(group_values(g), nearest, options);
+    detail::store_half_scales(ranges, q, row);
+    std::uint8_t* out = q.codes.data() + row * q.cols;
+    for (std::size_t g = 0; g < ranges.size(); ++g) {
+      const double scale = detail::stored_range(q, row, static_cast<std::size_t>(row) * ranges.size() + g).scale;
+      const float inverse_scale = std::fabs(scale) < detail::least_scale ? 0.0f : detail::inverse(scale);
+      for (const float value : group_values(g)) *out++ = static_cast<std::uint8_t>(nearest(value * inverse_scale));
+    }
+  }
+  return q;
+}
+
+}  // namespace pare
