@@ -1,0 +1,127 @@
+// packed_matrix: a weight matrix in the panel layout, in whichever format, ready to be multiplied with.
+#pragma once
+
+#include <bit>
+#include <cstring>
+
+#include <pare/quantize/half.hpp>
+#include <pare/storage/buffer.hpp>
+#include <pare/storage/panel.hpp>
+#include <pare/tensor/matrix_view.hpp>
+
+namespace pare {
+
+static_assert(std::endian::native == std::endian::little, "packed matrices are little-endian in memory");
+
+// Immutable; copies share the bytes. Weights are [rows, cols] = [outputs, inputs].
+class packed_matrix {
+ public:
+  packed_matrix() = default;
+
+  // A matrix over bytes that already are in the panel layout, for instance of a mapped file. Throws format_error unless
+  // they are: the size fits, and with a bitmap every panel's offset and count of nonzeros does. The cost of the latter
+  // is one pass over the masks. Which code or scale each byte holds cannot be wrong.
+  packed_matrix(index_t rows, index_t cols, const packed_format& format, buffer bytes)
+      : rows_(rows), cols_(cols), format_(format), bytes_(std::move(bytes)) {
+    check_format();
+    layout_ = detail::layout_of(rows, cols, format);
+    check_bytes();
+  }
+
+  index_t rows() const noexcept { return rows_; }
+  index_t cols() const noexcept { return cols_; }
+  const packed_format& format() const noexcept { return format_; }
+  const detail::panel_layout& layout() const noexcept { return layout_; }
+
+  // Everything that a multiply reads: codes, scales, masks, padding.
+  std::span<const std::byte> bytes() const noexcept { return bytes_.bytes(); }
+
+  // Weights that are stored: all of them, or with a bitmap the nonzeros.
+  index_t stored_weights() const noexcept { return format_.encoding == encoding::bitmap ? nonzeros_ : rows_ * cols_; }
+
+  // The first byte of a panel.
+  const std::byte* panel(index_t index) const noexcept {
+    return bytes_.data() + (format_.encoding == encoding::bitmap ? panel_start(index)
+                                                                 : layout_.panels_at + index * layout_.panel_bytes);
+  }
+
+  // Levels + 128 of the codes [256], with a codebook.
+  const std::uint8_t* levels() const noexcept { return reinterpret_cast<const std::uint8_t*>(bytes_.data()); }
+
+  // Nonzeros of a panel of a bitmap.
+  index_t panel_nonzeros(index_t index) const noexcept {
+    index_t count = 0;
+    for (index_t step = 0; step < layout_.steps; ++step)
+      count += std::popcount(read<std::uint64_t>(panel(index) + layout_.masks_at + step * 8));
+    return count;
+  }
+
+  template <class T>
+  static T read(const std::byte* from) noexcept {
+    T value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+  }
+
+ private:
+  index_t panel_start(index_t index) const noexcept {
+    return static_cast<index_t>(read<std::uint64_t>(bytes_.data() + layout_.panel_start_at + index * 8));
+  }
+
+  void check_format() const {
+    using detail::require;
+    constexpr index_t most = index_t{1} << 31;
+    const packed_format& f = format_;
+    require<format_error>(rows_ >= 0 && rows_ <= most && cols_ >= 0 && cols_ <= most, "the matrix is ", rows_, " x ",
+                          cols_, ", each must be 0 to 2^31");
+    require<format_error>(f.encoding >= encoding::dense && f.encoding <= encoding::bitmap, "unknown encoding ",
+                          static_cast<int>(f.encoding));
+    require<format_error>(f.scheme >= scheme::symmetric && f.scheme <= scheme::two_level, "unknown scheme ",
+                          static_cast<int>(f.scheme));
+    const bool dense = f.encoding == encoding::dense;
+    require<format_error>(dense ? f.bits == 32 : f.bits >= 1 && f.bits <= 8, "bits is ", f.bits, ", must be ",
+                          dense ? "32 for dense weights" : "1 to 8");
+    const index_t least_group = dense ? std::max<index_t>(1, cols_) : 1;
+    const index_t most_group = dense ? least_group : detail::max_group;
+    require<format_error>(f.group_size >= least_group && f.group_size <= most_group, "group_size is ", f.group_size,
+                          ", must be ", least_group, " to ", most_group);
+    require<format_error>(f.scheme == scheme::symmetric || (!f.codebook && f.encoding == encoding::codes),
+                          "a codebook, a bitmap and dense weights have the symmetric scheme");
+    require<format_error>(!dense || !f.codebook, "dense weights have no codebook");
+  }
+
+  void check_bytes() {
+    using detail::require;
+    const index_t size = static_cast<index_t>(bytes_.size());
+    require<format_error>(reinterpret_cast<std::uintptr_t>(bytes_.data()) % alignof(float) == 0,
+                          "the matrix is not aligned to ", alignof(float), " bytes");
+    if (format_.encoding != encoding::bitmap) {
+      const bool fits = layout_.panels == 0 || layout_.panel_bytes <= (size - layout_.panels_at) / layout_.panels;
+      require<format_error>(fits && size == layout_.panels_at + layout_.panels * layout_.panel_bytes, "the matrix has ",
+                            size, " bytes, its shape asks for another number");
+      return;
+    }
+    require<format_error>(layout_.panels_at <= size, "the bitmap has ", size, " bytes, its index alone needs ",
+                          layout_.panels_at);
+    index_t at = layout_.panels_at;
+    for (index_t p = 0; p < layout_.panels; ++p) {
+      require<format_error>(panel_start(p) == at && layout_.panel_bytes <= size - at, "panel ", p, " starts at ",
+                            panel_start(p), ", must be at ", at, " with ", layout_.panel_bytes, " of ", size, " bytes");
+      const index_t count = panel_nonzeros(p);
+      nonzeros_ += count;
+      at += layout_.panel_bytes +
+            detail::planes_bytes(format_.bits, (count + detail::step_codes - 1) / detail::step_codes);
+    }
+    require<format_error>(panel_start(layout_.panels) == at && size == at, "the bitmap has ", size,
+                          " bytes, its masks ask for ", at);
+  }
+
+  index_t rows_ = 0;
+  index_t cols_ = 0;
+  packed_format format_;
+  detail::panel_layout layout_;
+  buffer bytes_;
+  index_t nonzeros_ = 0;
+};
+
+}  // namespace pare

@@ -1,0 +1,108 @@
+// The panel layout: where everything of a packed matrix lies. The same on every machine, so that a file can be mapped.
+#pragma once
+
+#include <algorithm>
+
+#include <pare/quantize/options.hpp>
+#include <pare/storage/planes.hpp>
+
+namespace pare {
+
+// How the weights of a packed matrix are stored.
+enum class encoding {
+  dense,   // 32-bit floats
+  codes,   // k-bit codes in planes
+  bitmap,  // a 64-bit mask per step and k-bit codes of the nonzeros only
+};
+
+// The format of a packed matrix: what a decoder must know besides the shape.
+struct packed_format {
+  pare::encoding encoding = encoding::codes;
+  int bits = 8;                             // of a code; 32 for dense
+  pare::scheme scheme = scheme::symmetric;  //
+  bool codebook = false;                    // codes index levels; the scheme is symmetric then
+  index_t group_size = 1;                   // columns that share scales
+
+  friend bool operator==(const packed_format&, const packed_format&) = default;
+};
+
+namespace detail {
+
+// Integer sums over one group stay exact in 32 bits up to this many columns: 2 · 255 · 127 · 32768 < 2^31.
+inline constexpr index_t max_group = 32768;
+
+constexpr index_t round_up(index_t value, index_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+// Byte offsets within a packed matrix. In front lie, each padded to 64 bytes,
+//   levels       256 bytes, level + 128 of each code          (codebooks)
+//   panel_start  u64 [panels + 1], offset of each panel       (bitmap, whose panels differ in size)
+// and then the panels, each of 16 rows (the last padded with zero rows), in which follow one another, padded likewise,
+//   units        f32 [16], and with two_level another f32 [16] for the offsets
+//   parameters   per group: f16 [16] scales | asymmetric: f16 [16] scales, u8 [16] zero points
+//                         | two_level: u8 [16] scales, i8 [16] offsets
+//   masks        u64 per step, bit row · 4 + column           (bitmap)
+//   values       f32 [16] per column (dense), or the planes of the codes, a step at a time
+// A group is padded to whole steps of 4 columns. 1-bit codes stand for 0 and 2 around a center of 1, so that asymmetric
+// zero points of theirs are stored doubled and units halved.
+struct panel_layout {
+  index_t panels = 0;
+  index_t groups = 0;
+  index_t group_steps = 0;  // steps of every group but the last
+  index_t last_group_steps = 0;
+  index_t steps = 0;            // of a panel, padding included
+  index_t parameter_bytes = 0;  // of one group
+  index_t parameters_at = 0;    // from the start of a panel
+  index_t masks_at = 0;
+  index_t values_at = 0;
+  index_t panel_bytes = 0;     // bitmap: without the codes
+  index_t panel_start_at = 0;  // from the start of the matrix
+  index_t panels_at = 0;
+
+  // The step that holds a column, and its place in that step, 0 to 3.
+  constexpr index_t step_of(index_t col, index_t group_size) const {
+    return col / group_size * group_steps + col % group_size / step_cols;
+  }
+};
+
+// The level that stands for zero where it is the same for all weights; levels of codebooks are stored with 128 added.
+constexpr int zero_level(const packed_format& format) { return format.codebook ? 128 : 1 << (format.bits - 1); }
+
+constexpr index_t parameter_bytes_of(const packed_format& format) {
+  if (format.encoding == encoding::dense) return 0;
+  return format.scheme == scheme::asymmetric ? 3 * panel_rows : 2 * panel_rows;
+}
+
+constexpr index_t unit_bytes_of(const packed_format& format) {
+  if (format.encoding == encoding::dense) return 0;
+  return (format.scheme == scheme::two_level ? 2 : 1) * panel_rows * 4;
+}
+
+// Bytes of the values of `steps` steps.
+constexpr index_t value_bytes(const packed_format& format, index_t steps) {
+  return format.encoding == encoding::dense ? steps * step_codes * 4 : planes_bytes(format.bits, steps);
+}
+
+constexpr panel_layout layout_of(index_t rows, index_t cols, const packed_format& format) {
+  panel_layout layout;
+  layout.panels = (rows + panel_rows - 1) / panel_rows;
+  layout.groups = (cols + format.group_size - 1) / format.group_size;
+  layout.group_steps = (std::min(format.group_size, cols) + step_cols - 1) / step_cols;
+  if (layout.groups > 0) {
+    const index_t last_cols = cols - (layout.groups - 1) * format.group_size;
+    layout.last_group_steps = (last_cols + step_cols - 1) / step_cols;
+    layout.steps = (layout.groups - 1) * layout.group_steps + layout.last_group_steps;
+  }
+  constexpr index_t line = 64;
+  const bool bitmap = format.encoding == encoding::bitmap;
+  layout.parameter_bytes = parameter_bytes_of(format);
+  layout.parameters_at = unit_bytes_of(format);
+  layout.masks_at = layout.parameters_at + round_up(layout.groups * layout.parameter_bytes, line);
+  layout.values_at = layout.masks_at + (bitmap ? round_up(layout.steps * 8, line) : 0);
+  layout.panel_bytes = layout.values_at + (bitmap ? 0 : value_bytes(format, layout.steps));
+  layout.panel_start_at = format.codebook ? 256 : 0;
+  layout.panels_at = layout.panel_start_at + (bitmap ? round_up((layout.panels + 1) * 8, line) : 0);
+  return layout;
+}
+
+}  // namespace detail
+}  // namespace pare

@@ -1,0 +1,254 @@
+// Packing and the panel layout: what is packed unpacks to the same bits, and lies where panel.hpp says.
+#include <pare/storage/pack.hpp>
+#include <pare/storage/unpack.hpp>
+#include <pare/tensor/eigen.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "catch.hpp"
+#include "support.hpp"
+
+using pare::encoding;
+using pare::granularity;
+using pare::index_t;
+using pare::pack;
+using pare::packed_matrix;
+using pare::quantize_codes;
+using pare::quantize_options;
+using pare::quantized_codes;
+using pare::range;
+using pare::scheme;
+using pare::value_error;
+
+namespace {
+
+// A third of the weights is zero.
+Eigen::MatrixXf weights(index_t rows, index_t cols, std::uint32_t seed) {
+  Eigen::MatrixXf w = gaussian(rows, cols, seed);
+  for (index_t i = 0; i < w.size(); ++i)
+    if (i % 7 == 0 || i % 5 == 1) w(i) = 0;
+  return w;
+}
+
+bool unpacks_to_itself(const quantized_codes& q, encoding as) {
+  Eigen::MatrixXf plain(q.rows, q.cols), unpacked(q.rows, q.cols);
+  dequantize(q, plain);
+  dequantize(pack(q, as), unpacked);
+  return plain == unpacked;
+}
+
+}  // namespace
+
+TEST_CASE("packing changes no weight, in any format") {
+  for (const auto& [rows, cols] : {std::pair{1, 1}, {16, 3}, {17, 32}, {5, 33}, {33, 129}}) {
+    const Eigen::MatrixXf w = weights(rows, cols, 1);
+    for (const index_t group_size : {1, 5, 16, 32, 64, 1000})
+      for (int bits = 1; bits <= 8; ++bits) {
+        INFO(rows << " x " << cols << ", groups of " << group_size << ", " << bits << " bits");
+        quantize_options options{.bits = bits, .group_size = group_size, .range = range::min_max};
+        const auto symmetric = quantize_codes(w, options);
+        CHECK(unpacks_to_itself(symmetric, encoding::codes));
+        if (bits > 1) CHECK(unpacks_to_itself(symmetric, encoding::bitmap));
+        const auto book = quantize_codes(w, pare::fit_codebook(w, options), options);
+        CHECK(unpacks_to_itself(book, encoding::codes));
+        CHECK(unpacks_to_itself(book, encoding::bitmap));
+        for (const scheme s : {scheme::asymmetric, scheme::two_level}) {
+          options.scheme = s;
+          CHECK(unpacks_to_itself(quantize_codes(w, options), encoding::codes));
+        }
+      }
+  }
+}
+
+TEST_CASE("dense weights are kept as they are") {
+  for (const auto& [rows, cols] : {std::pair{1, 1}, {16, 4}, {17, 33}, {0, 3}, {3, 0}}) {
+    const Eigen::MatrixXf w = weights(rows, cols, 2);
+    const packed_matrix m = pare::pack_dense(w);
+    Eigen::MatrixXf unpacked(rows, cols);
+    dequantize(m, unpacked);
+    CHECK(unpacked == w);
+    CHECK(m.format().encoding == encoding::dense);
+    CHECK(m.stored_weights() == rows * cols);
+  }
+  Eigen::MatrixXd bad = Eigen::MatrixXd::Ones(2, 3);
+  bad(1, 2) = 1e300;
+  CHECK(error_message<value_error>([&] { pare::pack_dense(bad); }).find("weights[1, 2] is ") == 0);
+}
+
+TEST_CASE("quantize is quantize_codes and pack") {
+  const Eigen::MatrixXf w = weights(20, 40, 3);
+  const quantize_options options{.bits = 3, .scheme = scheme::two_level, .group_size = 16};
+  const packed_matrix m = pare::quantize(w, options), expected = pack(quantize_codes(w, options));
+  CHECK(m.format() == expected.format());
+  CHECK(std::ranges::equal(m.bytes(), expected.bytes()));
+  const packed_matrix book = pare::quantize(w, pare::nf4(), options, encoding::bitmap);
+  const packed_matrix expected_book = pack(quantize_codes(w, pare::nf4(), options), encoding::bitmap);
+  CHECK(book.format() == expected_book.format());
+  CHECK(std::ranges::equal(book.bytes(), expected_book.bytes()));
+}
+
+TEST_CASE("20 x 70 weights of 3 bits in groups of 32 take the bytes that the layout says") {
+  const Eigen::MatrixXf w = Eigen::MatrixXf::Ones(20, 70);
+  const auto layout = [&](scheme s) { return pare::quantize(w, {.bits = 3, .scheme = s, .group_size = 32}).layout(); };
+  // 2 panels; groups of 8, 8 and 2 steps; chunks of 8 steps take 192 bytes and the last 2 steps 128: 512 in all.
+  const auto symmetric = layout(scheme::symmetric);
+  CHECK(symmetric.panels == 2);
+  CHECK(symmetric.groups == 3);
+  CHECK(symmetric.group_steps == 8);
+  CHECK(symmetric.last_group_steps == 2);
+  CHECK(symmetric.steps == 18);
+  CHECK(symmetric.parameters_at == 64);
+  CHECK(symmetric.values_at == 64 + 128);
+  CHECK(symmetric.panel_bytes == 192 + 512);
+  CHECK(layout(scheme::asymmetric).values_at == 64 + 192);
+  CHECK(layout(scheme::two_level).values_at == 128 + 128);
+  const quantize_options options{.bits = 3, .group_size = 32};
+  const auto q = quantize_codes(w, options);
+  CHECK(pack(q).bytes().size() == 2 * 704);
+  const pare::codebook book{{-127, -60, -30, 0, 30, 60, 100, 127}};
+  CHECK(pare::quantize(w, book, options).bytes().size() == 256 + 2 * 704);
+  // Three offsets in 64 bytes, 18 masks in 192, and the codes of 1120 and 280 ones in 18 and 5 steps.
+  const packed_matrix bitmap = pack(q, encoding::bitmap);
+  CHECK(bitmap.layout().values_at == 192 + 192);
+  CHECK(bitmap.bytes().size() == 64 + (384 + 512) + (384 + 192));
+  CHECK(bitmap.stored_weights() == 1400);
+  CHECK(pare::pack_dense(w).bytes().size() == 2 * 72 * 64);
+}
+
+TEST_CASE("units, scales, zero points and codes lie where the layout says") {
+  quantized_codes q;
+  q.rows = 2;
+  q.cols = 6;
+  q.bits = 4;
+  q.scheme = scheme::asymmetric;
+  q.group_size = 5;
+  q.codes = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  q.unit = {0.5f, 2.0f};
+  q.scale = {0x3c00, 0x4000, 0x4200, 0x4400};  // 1, 2, 3, 4
+  q.offset = {3, 4, 5, 6};
+  const packed_matrix m = pack(q);
+  const std::byte* panel = m.panel(0);
+  const auto byte = [&](index_t at) { return std::to_integer<int>(panel[at]); };
+  CHECK(packed_matrix::read<float>(panel) == 0.5f);
+  CHECK(packed_matrix::read<float>(panel + 4) == 2.0f);
+  CHECK(packed_matrix::read<float>(panel + 8) == 0);
+  CHECK(packed_matrix::read<std::uint16_t>(panel + 64) == 0x3c00);
+  CHECK(packed_matrix::read<std::uint16_t>(panel + 66) == 0x4200);
+  CHECK(packed_matrix::read<std::uint16_t>(panel + 64 + 48) == 0x4000);
+  CHECK(byte(64 + 32) == 3);
+  CHECK(byte(64 + 33) == 5);
+  CHECK(byte(64 + 48 + 32) == 4);
+  // Steps: columns 0-3, 4 and three of padding, 5 and three of padding; two steps to a byte of 4-bit codes.
+  CHECK(m.layout().steps == 3);
+  const index_t values = 64 + 128;
+  CHECK(byte(values + 0) == (1 | 5 << 4));
+  CHECK(byte(values + 3) == 4);
+  CHECK(byte(values + 4) == (7 | 11 << 4));
+  CHECK(byte(values + 64) == 6);
+  CHECK(byte(values + 68) == 12);
+  CHECK(weight_at(m, 0, 4) == 0.5f * 1 * (5 - 3));
+  CHECK(weight_at(m, 1, 5) == 2.0f * 4 * (12 - 6));
+}
+
+TEST_CASE("a bitmap has a bit for every weight that is not zero") {
+  const Eigen::MatrixXf w = weights(18, 21, 4);
+  const auto q = quantize_codes(w, {.bits = 5, .granularity = granularity::row});
+  const packed_matrix m = pack(q, encoding::bitmap);
+  index_t nonzeros = 0, wrong = 0;
+  for (index_t row = 0; row < 18; ++row)
+    for (index_t col = 0; col < 21; ++col) {
+      const std::byte* masks = m.panel(row / 16) + m.layout().masks_at;
+      const auto mask = packed_matrix::read<std::uint64_t>(masks + col / 4 * 8);
+      const bool there = mask >> (row % 16 * 4 + col % 4) & 1;
+      wrong += there != (q.value(row, col) != 0);
+      nonzeros += there;
+    }
+  CHECK(wrong == 0);
+  CHECK(m.stored_weights() == nonzeros);
+  CHECK(m.panel_nonzeros(0) + m.panel_nonzeros(1) == nonzeros);
+  const Eigen::MatrixXf zero = Eigen::MatrixXf::Zero(18, 21);
+  CHECK(pack(quantize_codes(zero), encoding::bitmap).stored_weights() == 0);
+}
+
+TEST_CASE("groups above 32768 columns are cut, where they can be cut evenly") {
+  const Eigen::MatrixXf w = weights(2, 70000, 5);
+  for (const scheme s : {scheme::symmetric, scheme::asymmetric, scheme::two_level}) {
+    const auto whole =
+        quantize_codes(w, {.bits = 2, .scheme = s, .granularity = granularity::row, .range = range::min_max});
+    CHECK(unpacks_to_itself(whole, encoding::codes));
+    CHECK(pack(whole).format().group_size == 32768);
+    CHECK(pack(whole).layout().groups == 3);
+    const auto even = quantize_codes(w, {.bits = 2, .scheme = s, .group_size = 65536, .range = range::min_max});
+    CHECK(unpacks_to_itself(even, encoding::codes));
+  }
+  const auto uneven = quantize_codes(w, {.bits = 2, .group_size = 40000, .range = range::min_max});
+  CHECK_THROWS_AS(pack(uneven), value_error);
+  CHECK(error_message([&] { pack(uneven); }) ==
+        "group_size is 40000, above 32768 it must be a multiple of that or the whole row");
+}
+
+TEST_CASE("what an encoding cannot hold is refused") {
+  const Eigen::MatrixXf w = weights(4, 8, 6);
+  const auto refused = [&](const quantize_options& options, encoding as) {
+    return error_message<value_error>([&] { pack(quantize_codes(w, options), as); });
+  };
+  CHECK(refused({.bits = 1}, encoding::bitmap) ==
+        "bits is 1, must be at least 2 for a bitmap: 1-bit codes have no zero to leave out");
+  for (const scheme s : {scheme::asymmetric, scheme::two_level})
+    CHECK(refused({.scheme = s}, encoding::bitmap) ==
+          "a bitmap needs the symmetric scheme, in which a missing weight is an exact zero");
+  CHECK(refused({}, encoding::dense) == "codes cannot be packed as dense floats: dequantize them first");
+}
+
+TEST_CASE("an empty matrix can be packed in any encoding") {
+  for (const auto& [rows, cols] : {std::pair{0, 0}, {0, 5}, {5, 0}})
+    for (const auto as : {encoding::codes, encoding::bitmap}) {
+      const packed_matrix m = pare::quantize(Eigen::MatrixXf(rows, cols), {}, as);
+      CHECK(m.rows() == rows);
+      CHECK(m.cols() == cols);
+      CHECK(m.stored_weights() == 0);
+    }
+}
+
+TEST_CASE("dequantize takes outputs of any element type and layout, of the right shape") {
+  const packed_matrix m = pare::quantize(weights(6, 10, 7));
+  Eigen::MatrixXf floats(6, 10);
+  dequantize(m, floats);
+  Eigen::Matrix<Eigen::half, -1, -1, Eigen::RowMajor> halves(6, 10);
+  dequantize(m, halves);
+  CHECK(halves == floats.cast<Eigen::half>());
+  Eigen::MatrixXf wrong(10, 6);
+  CHECK_THROWS_AS(dequantize(m, wrong), pare::shape_error);
+  CHECK(error_message([&] { dequantize(m, wrong); }) == "the output is 10 x 6, the matrix is 6 x 10");
+}
+
+TEST_CASE("copies share their bytes, which are aligned for vectors") {
+  const packed_matrix m = pare::quantize(weights(40, 50, 8));
+  const packed_matrix copy = m;
+  CHECK(copy.bytes().data() == m.bytes().data());
+  for (index_t p = 0; p < 3; ++p) CHECK(reinterpret_cast<std::uintptr_t>(m.panel(p)) % 64 == 0);
+}
+
+TEST_CASE("codes whose parts do not fit together are refused") {
+  const quantized_codes good = quantize_codes(gaussian(3, 5, 1), {.scheme = scheme::two_level, .group_size = 2});
+  Eigen::MatrixXf out = Eigen::MatrixXf::Zero(3, 5);
+  const auto refused = [&](auto&& damage) {
+    quantized_codes q = good;
+    damage(q);
+    CHECK_THROWS_AS(pack(q), pare::error);
+    CHECK_THROWS_AS(dequantize(q, out), pare::error);
+    CHECK(out.isZero());
+  };
+  refused([](quantized_codes& q) { q.codes.resize(4); });
+  refused([](quantized_codes& q) { q.codes[7] = 16; });
+  refused([](quantized_codes& q) { q.bits = 12; });
+  refused([](quantized_codes& q) { q.group_size = 0; });
+  refused([](quantized_codes& q) { q.scale.pop_back(); });
+  refused([](quantized_codes& q) { q.offset.clear(); });
+  refused([](quantized_codes& q) { q.unit.push_back(1); });
+  refused([](quantized_codes& q) { q.offset_unit.clear(); });
+  refused([](quantized_codes& q) { q.levels = {1, 2}; });
+}

@@ -1,0 +1,172 @@
+// packed_matrix over given bytes: what is not a packed matrix is refused.
+#include <pare/storage/pack.hpp>
+#include <pare/storage/unpack.hpp>
+#include <pare/tensor/eigen.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "catch.hpp"
+#include "support.hpp"
+
+using pare::encoding;
+using pare::format_error;
+using pare::index_t;
+using pare::packed_format;
+using pare::packed_matrix;
+using pare::scheme;
+
+namespace {
+
+// What a file would hold.
+struct parts {
+  explicit parts(const packed_matrix& m)
+      : rows(m.rows()), cols(m.cols()), format(m.format()), bytes(m.bytes().begin(), m.bytes().end()) {}
+
+  packed_matrix build() const {
+    pare::detail::buffer_writer out(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), out.data());
+    return {rows, cols, format, std::move(out).finish()};
+  }
+  bool refused() const {
+    return !error_message<format_error>([&] { build(); }).empty();
+  }
+
+  template <class T>
+  T get(std::size_t at) const {
+    return packed_matrix::read<T>(bytes.data() + at);
+  }
+  template <class T>
+  void put(std::size_t at, T value) {
+    std::memcpy(bytes.data() + at, &value, sizeof value);
+  }
+
+  index_t rows, cols;
+  packed_format format;
+  std::vector<std::byte> bytes;
+};
+
+Eigen::MatrixXf weights() {
+  Eigen::MatrixXf w = gaussian(40, 50, 1);
+  for (index_t i = 0; i < w.size(); i += 3) w(i) = 0;
+  return w;
+}
+
+std::vector<packed_matrix> all_encodings() {
+  const Eigen::MatrixXf w = weights();
+  return {pare::pack_dense(w), pare::quantize(w), pare::quantize(w, {.scheme = scheme::two_level}),
+          pare::quantize(w, pare::nf4()), pare::quantize(w, {}, encoding::bitmap)};
+}
+
+}  // namespace
+
+TEST_CASE("the bytes of a packed matrix are a packed matrix") {
+  for (const packed_matrix& m : all_encodings()) {
+    const packed_matrix again = parts(m).build();
+    Eigen::MatrixXf before(40, 50), after(40, 50);
+    dequantize(m, before);
+    dequantize(again, after);
+    CHECK(before == after);
+    CHECK(again.stored_weights() == m.stored_weights());
+  }
+}
+
+TEST_CASE("a byte too few, a byte too many and none at all are refused") {
+  for (const packed_matrix& m : all_encodings()) {
+    parts p(m);
+    p.bytes.push_back(std::byte{0});
+    CHECK(p.refused());
+    p.bytes.resize(p.bytes.size() - 2);
+    CHECK(p.refused());
+    p.bytes.resize(64);
+    CHECK(p.refused());
+    p.bytes.clear();
+    CHECK(p.refused());
+  }
+}
+
+TEST_CASE("a shape that the bytes do not have is refused, a huge or negative one too") {
+  for (const packed_matrix& m : all_encodings())
+    for (const index_t wrong : {index_t{-1}, index_t{100}, index_t{1} << 31, (index_t{1} << 31) + 1,
+                                std::numeric_limits<index_t>::max(), std::numeric_limits<index_t>::min()}) {
+      parts p(m);
+      p.rows = wrong;
+      CHECK(p.refused());
+      p = parts(m);
+      p.cols = wrong;
+      CHECK(p.refused());
+    }
+  parts p(pare::quantize(weights()));
+  p.rows = -1;
+  CHECK(error_message([&] { p.build(); }) == "the matrix is -1 x 50, each must be 0 to 2^31");
+}
+
+TEST_CASE("a format out of range is refused") {
+  const auto refused = [](const packed_matrix& m, auto&& change) {
+    parts p(m);
+    change(p.format);
+    return p.refused();
+  };
+  const Eigen::MatrixXf w = weights();
+  const packed_matrix codes = pare::quantize(w), dense = pare::pack_dense(w);
+  const packed_matrix bitmap = pare::quantize(w, {}, encoding::bitmap);
+  for (const int bits : {-1, 0, 9, 32}) CHECK(refused(codes, [&](auto& f) { f.bits = bits; }));
+  for (const int bits : {0, 4, 8, 31}) CHECK(refused(dense, [&](auto& f) { f.bits = bits; }));
+  for (const index_t size : {index_t{-32}, index_t{0}, index_t{32769}, std::numeric_limits<index_t>::max()}) {
+    CHECK(refused(codes, [&](auto& f) { f.group_size = size; }));
+    CHECK(refused(bitmap, [&](auto& f) { f.group_size = size; }));
+    CHECK(refused(dense, [&](auto& f) { f.group_size = size; }));
+  }
+  CHECK(refused(dense, [](auto& f) { f.group_size = 5; }));
+  for (const int unknown : {-1, 3, 255}) {
+    CHECK(refused(codes, [&](auto& f) { f.encoding = static_cast<encoding>(unknown); }));
+    CHECK(refused(codes, [&](auto& f) { f.scheme = static_cast<scheme>(unknown); }));
+  }
+  for (const scheme s : {scheme::asymmetric, scheme::two_level}) {
+    CHECK(refused(bitmap, [&](auto& f) { f.scheme = s; }));
+    CHECK(refused(dense, [&](auto& f) { f.scheme = s; }));
+    CHECK(refused(pare::quantize(w, pare::nf4()), [&](auto& f) { f.scheme = s; }));
+  }
+  CHECK(refused(dense, [](auto& f) { f.codebook = true; }));
+  CHECK(refused(codes, [](auto& f) { f.codebook = true; }));
+  CHECK(refused(codes, [](auto& f) { f.encoding = encoding::bitmap; }));
+}
+
+TEST_CASE("a bitmap whose panels do not lie one behind the other is refused") {
+  const packed_matrix m = pare::quantize(weights(), {}, encoding::bitmap);
+  const parts good(m);
+  REQUIRE(m.layout().panels == 3);
+  for (std::size_t panel = 0; panel <= 3; ++panel)
+    for (const std::uint64_t wrong :
+         {std::uint64_t{0}, good.get<std::uint64_t>(8 * panel) + 64, good.get<std::uint64_t>(8 * panel) - 64,
+          std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
+      parts p = good;
+      p.put(8 * panel, wrong);
+      CHECK(p.refused());
+    }
+}
+
+TEST_CASE("a bitmap whose masks ask for more or fewer codes than there are is refused") {
+  const packed_matrix m = pare::quantize(weights(), {}, encoding::bitmap);
+  const parts good(m);
+  for (index_t panel = 0; panel < 3; ++panel) {
+    const auto masks = static_cast<std::size_t>(m.panel(panel) - m.bytes().data() + m.layout().masks_at);
+    for (const std::uint64_t wrong : {std::uint64_t{0}, ~std::uint64_t{0}}) {
+      parts p = good;
+      for (std::size_t step = 0; step < 13; ++step) p.put(masks + 8 * step, wrong);
+      CHECK(p.refused());
+    }
+  }
+}
+
+TEST_CASE("every truncation of a bitmap is refused") {
+  parts p(pare::quantize(weights(), {}, encoding::bitmap));
+  index_t accepted = 0;
+  while (!p.bytes.empty()) {
+    p.bytes.resize(p.bytes.size() - std::min<std::size_t>(p.bytes.size(), 37));
+    accepted += !p.refused();
+  }
+  CHECK(accepted == 0);
+}
