@@ -1,0 +1,154 @@
+// The vocabulary for AVX2 with FMA and F16C: two registers of 256 bits per word. Meanings: scalar.inl.
+
+inline constexpr bool decodes_in_registers = true;
+inline constexpr int samples_per_tile = 2;
+
+struct f32x16 {
+  __m256 a, b;
+};
+struct i32x16 {
+  __m256i a, b;
+};
+struct u8x64 {
+  __m256i a, b;
+};
+
+inline __m256i load_256(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+inline void store_256(void* p, __m256i a) { _mm256_storeu_si256(static_cast<__m256i*>(p), a); }
+inline __m128i load_128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+
+inline f32x16 load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+inline void store(float* p, f32x16 x) {
+  _mm256_storeu_ps(p, x.a);
+  _mm256_storeu_ps(p + 8, x.b);
+}
+inline f32x16 splat(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+inline f32x16 load_first(const float* p, index_t n, float fill) {
+  float lanes[16];
+  store(lanes, splat(fill));
+  for (index_t i = 0; i < n && i < 16; ++i) lanes[i] = p[i];
+  return load(lanes);
+}
+inline f32x16 add(f32x16 x, f32x16 y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
+inline f32x16 sub(f32x16 x, f32x16 y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
+inline f32x16 mul(f32x16 x, f32x16 y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+inline f32x16 div(f32x16 x, f32x16 y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+inline f32x16 fma(f32x16 x, f32x16 y, f32x16 z) {
+  return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
+}
+inline f32x16 min(f32x16 x, f32x16 y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
+inline f32x16 max(f32x16 x, f32x16 y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+inline f32x16 select_less(f32x16 x, f32x16 y, f32x16 yes, f32x16 no) {
+  return {_mm256_blendv_ps(no.a, yes.a, _mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ)),
+          _mm256_blendv_ps(no.b, yes.b, _mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ))};
+}
+
+inline i32x16 splat_int(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+inline i32x16 add(i32x16 x, i32x16 y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+inline i32x16 sub(i32x16 x, i32x16 y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
+inline i32x16 mul(i32x16 x, i32x16 y) { return {_mm256_mullo_epi32(x.a, y.a), _mm256_mullo_epi32(x.b, y.b)}; }
+inline i32x16 max(i32x16 x, i32x16 y) { return {_mm256_max_epi32(x.a, y.a), _mm256_max_epi32(x.b, y.b)}; }
+inline i32x16 bit_and(i32x16 x, i32x16 y) { return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
+template <int Bits>
+inline i32x16 shift_left(i32x16 x) {
+  return {_mm256_slli_epi32(x.a, Bits), _mm256_slli_epi32(x.b, Bits)};
+}
+inline std::int32_t sum_lanes(i32x16 x) {
+  const __m256i eight = _mm256_add_epi32(x.a, x.b);
+  const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  const __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+}
+inline std::int32_t max_lanes(i32x16 x) {
+  const __m256i eight = _mm256_max_epi32(x.a, x.b);
+  const __m128i four = _mm_max_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  const __m128i two = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+  return _mm_cvtsi128_si32(_mm_max_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+}
+
+inline f32x16 to_float(i32x16 x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
+inline i32x16 to_int(f32x16 x) {
+  constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+  return {_mm256_cvtps_epi32(_mm256_round_ps(x.a, nearest)), _mm256_cvtps_epi32(_mm256_round_ps(x.b, nearest))};
+}
+inline i32x16 as_int(f32x16 x) { return {_mm256_castps_si256(x.a), _mm256_castps_si256(x.b)}; }
+inline f32x16 as_float(i32x16 x) { return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
+
+inline f32x16 load_half(const std::byte* p) {
+  return {_mm256_cvtph_ps(load_128(p)), _mm256_cvtph_ps(load_128(p + 16))};
+}
+inline i32x16 load_u8(const std::byte* p) {
+  const __m128i x = load_128(p);
+  return {_mm256_cvtepu8_epi32(x), _mm256_cvtepu8_epi32(_mm_srli_si128(x, 8))};
+}
+inline i32x16 load_s8(const std::byte* p) {
+  const __m128i x = load_128(p);
+  return {_mm256_cvtepi8_epi32(x), _mm256_cvtepi8_epi32(_mm_srli_si128(x, 8))};
+}
+inline void store_s8(std::int8_t* p, i32x16 x) {
+  // Packing works within halves of 128 bits: 16-bit lanes come out as 0-3, 8-11, 4-7, 12-15.
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xd8);
+  const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+}
+
+inline u8x64 load_codes(const std::byte* p) { return {load_256(p), load_256(p + 32)}; }
+inline void store_codes(std::byte* p, u8x64 x) {
+  store_256(p, x.a);
+  store_256(p + 32, x.b);
+}
+template <int Bit, int Width, int To>
+inline __m256i field_256(__m256i v) {
+  if constexpr (Bit > To) v = _mm256_srli_epi16(v, Bit - To);
+  if constexpr (Bit < To) v = _mm256_slli_epi16(v, To - Bit);
+  return _mm256_and_si256(v, _mm256_set1_epi8(static_cast<char>(((1 << Width) - 1) << To)));
+}
+template <int Bit, int Width, int To>
+inline u8x64 field(u8x64 x) {
+  return {field_256<Bit, Width, To>(x.a), field_256<Bit, Width, To>(x.b)};
+}
+inline u8x64 bit_or(u8x64 x, u8x64 y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+struct table16 {
+  __m256i v;
+};
+inline table16 load_table(const std::uint8_t* p) { return {_mm256_broadcastsi128_si256(load_128(p))}; }
+inline u8x64 lookup(table16 table, u8x64 codes) {
+  return {_mm256_shuffle_epi8(table.v, codes.a), _mm256_shuffle_epi8(table.v, codes.b)};
+}
+inline u8x64 expand(std::uint64_t mask, const std::byte* p, std::uint8_t fill) {
+  std::byte bytes[64];
+  for (int i = 0; i < 64; ++i) {
+    bytes[i] = mask >> i & 1 ? *p : std::byte{fill};
+    p += mask >> i & 1;
+  }
+  return load_codes(bytes);
+}
+// Narrow codes: products of neighbours fit 16 bits in pairs. Wide ones are widened first, even and odd columns apart.
+template <bool Narrow>
+inline __m256i dot_256(__m256i acc, __m256i codes, __m256i x) {
+  if constexpr (Narrow) {
+    const __m256i pairs = _mm256_maddubs_epi16(codes, x);
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  } else {
+    const __m256i even_x = _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8);
+    const __m256i odd_x = _mm256_srai_epi16(x, 8);
+    const __m256i even = _mm256_madd_epi16(_mm256_and_si256(codes, _mm256_set1_epi16(255)), even_x);
+    const __m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(codes, 8), odd_x);
+    return _mm256_add_epi32(acc, _mm256_add_epi32(even, odd));
+  }
+}
+template <bool Narrow>
+inline i32x16 dot(i32x16 acc, u8x64 codes, const std::int8_t* x) {
+  std::int32_t four;
+  std::memcpy(&four, x, sizeof four);
+  const __m256i all = _mm256_set1_epi32(four);
+  return {dot_256<Narrow>(acc.a, codes.a, all), dot_256<Narrow>(acc.b, codes.b, all)};
+}
+template <int Place>
+inline i32x16 column(u8x64 codes) {
+  const __m256i byte = _mm256_set1_epi32(255);
+  return {_mm256_and_si256(_mm256_srli_epi32(codes.a, 8 * Place), byte),
+          _mm256_and_si256(_mm256_srli_epi32(codes.b, 8 * Place), byte)};
+}
+// Always inlined: g++ 12 takes a function that only prefetches for one without effect and drops the call.
+[[gnu::always_inline]] inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }

@@ -1,0 +1,197 @@
+// The vocabulary for AArch64: four registers of 128 bits per word. Meanings: scalar.inl.
+
+inline constexpr bool decodes_in_registers = true;
+inline constexpr int samples_per_tile = 2;
+
+struct f32x16 {
+  float32x4_t q[4];
+};
+struct i32x16 {
+  int32x4_t q[4];
+};
+struct u8x64 {
+  uint8x16_t q[4];
+};
+
+template <class Function>
+inline f32x16 each_float(Function&& f) {
+  return {{f(0), f(1), f(2), f(3)}};
+}
+template <class Function>
+inline i32x16 each_int(Function&& f) {
+  return {{f(0), f(1), f(2), f(3)}};
+}
+template <class Function>
+inline u8x64 each_byte(Function&& f) {
+  return {{f(0), f(1), f(2), f(3)}};
+}
+
+inline f32x16 load(const float* p) {
+  return each_float([&](int i) { return vld1q_f32(p + 4 * i); });
+}
+inline void store(float* p, const f32x16& a) {
+  for (int i = 0; i < 4; ++i) vst1q_f32(p + 4 * i, a.q[i]);
+}
+inline f32x16 splat(float x) {
+  return each_float([&](int) { return vdupq_n_f32(x); });
+}
+inline f32x16 load_first(const float* p, index_t n, float fill) {
+  float lanes[16];
+  store(lanes, splat(fill));
+  for (index_t i = 0; i < n && i < 16; ++i) lanes[i] = p[i];
+  return load(lanes);
+}
+inline f32x16 add(const f32x16& a, const f32x16& b) {
+  return each_float([&](int i) { return vaddq_f32(a.q[i], b.q[i]); });
+}
+inline f32x16 sub(const f32x16& a, const f32x16& b) {
+  return each_float([&](int i) { return vsubq_f32(a.q[i], b.q[i]); });
+}
+inline f32x16 mul(const f32x16& a, const f32x16& b) {
+  return each_float([&](int i) { return vmulq_f32(a.q[i], b.q[i]); });
+}
+inline f32x16 div(const f32x16& a, const f32x16& b) {
+  return each_float([&](int i) { return vdivq_f32(a.q[i], b.q[i]); });
+}
+inline f32x16 fma(const f32x16& a, const f32x16& b, const f32x16& c) {
+  return each_float([&](int i) { return vfmaq_f32(c.q[i], a.q[i], b.q[i]); });
+}
+// Not vminq and vmaxq, which have another idea of NaN.
+inline f32x16 select_less(const f32x16& a, const f32x16& b, const f32x16& x, const f32x16& y) {
+  return each_float([&](int i) { return vbslq_f32(vcltq_f32(a.q[i], b.q[i]), x.q[i], y.q[i]); });
+}
+inline f32x16 min(const f32x16& a, const f32x16& b) { return select_less(a, b, a, b); }
+inline f32x16 max(const f32x16& a, const f32x16& b) { return select_less(b, a, a, b); }
+
+inline i32x16 splat_int(std::int32_t x) {
+  return each_int([&](int) { return vdupq_n_s32(x); });
+}
+inline i32x16 add(const i32x16& a, const i32x16& b) {
+  return each_int([&](int i) { return vaddq_s32(a.q[i], b.q[i]); });
+}
+inline i32x16 sub(const i32x16& a, const i32x16& b) {
+  return each_int([&](int i) { return vsubq_s32(a.q[i], b.q[i]); });
+}
+inline i32x16 mul(const i32x16& a, const i32x16& b) {
+  return each_int([&](int i) { return vmulq_s32(a.q[i], b.q[i]); });
+}
+inline i32x16 max(const i32x16& a, const i32x16& b) {
+  return each_int([&](int i) { return vmaxq_s32(a.q[i], b.q[i]); });
+}
+inline i32x16 bit_and(const i32x16& a, const i32x16& b) {
+  return each_int([&](int i) { return vandq_s32(a.q[i], b.q[i]); });
+}
+template <int Bits>
+inline i32x16 shift_left(const i32x16& a) {
+  return each_int([&](int i) { return vshlq_n_s32(a.q[i], Bits); });
+}
+inline std::int32_t sum_lanes(const i32x16& a) {
+  return vaddvq_s32(vaddq_s32(vaddq_s32(a.q[0], a.q[1]), vaddq_s32(a.q[2], a.q[3])));
+}
+inline std::int32_t max_lanes(const i32x16& a) {
+  return vmaxvq_s32(vmaxq_s32(vmaxq_s32(a.q[0], a.q[1]), vmaxq_s32(a.q[2], a.q[3])));
+}
+
+inline f32x16 to_float(const i32x16& a) {
+  return each_float([&](int i) { return vcvtq_f32_s32(a.q[i]); });
+}
+inline i32x16 to_int(const f32x16& a) {
+  return each_int([&](int i) { return vcvtnq_s32_f32(a.q[i]); });
+}
+inline i32x16 as_int(const f32x16& a) {
+  return each_int([&](int i) { return vreinterpretq_s32_f32(a.q[i]); });
+}
+inline f32x16 as_float(const i32x16& a) {
+  return each_float([&](int i) { return vreinterpretq_f32_s32(a.q[i]); });
+}
+
+inline f32x16 load_half(const std::byte* p) {
+  return each_float([&](int i) {
+    const uint16x4_t bits = vreinterpret_u16_u8(vld1_u8(reinterpret_cast<const std::uint8_t*>(p + 8 * i)));
+    return vcvt_f32_f16(vreinterpret_f16_u16(bits));
+  });
+}
+inline i32x16 load_u8(const std::byte* p) {
+  const uint8x16_t x = vld1q_u8(reinterpret_cast<const std::uint8_t*>(p));
+  const uint16x8_t low = vmovl_u8(vget_low_u8(x));
+  const uint16x8_t high = vmovl_high_u8(x);
+  return {{vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(low))), vreinterpretq_s32_u32(vmovl_high_u16(low)),
+           vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(high))), vreinterpretq_s32_u32(vmovl_high_u16(high))}};
+}
+inline i32x16 load_s8(const std::byte* p) {
+  const int8x16_t x = vld1q_s8(reinterpret_cast<const std::int8_t*>(p));
+  const int16x8_t low = vmovl_s8(vget_low_s8(x));
+  const int16x8_t high = vmovl_high_s8(x);
+  return {{vmovl_s16(vget_low_s16(low)), vmovl_high_s16(low), vmovl_s16(vget_low_s16(high)), vmovl_high_s16(high)}};
+}
+inline void store_s8(std::int8_t* p, const i32x16& a) {
+  const int16x8_t low = vcombine_s16(vmovn_s32(a.q[0]), vmovn_s32(a.q[1]));
+  const int16x8_t high = vcombine_s16(vmovn_s32(a.q[2]), vmovn_s32(a.q[3]));
+  vst1q_s8(p, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
+}
+
+inline u8x64 load_codes(const std::byte* p) {
+  return each_byte([&](int i) { return vld1q_u8(reinterpret_cast<const std::uint8_t*>(p + 16 * i)); });
+}
+inline void store_codes(std::byte* p, const u8x64& a) {
+  for (int i = 0; i < 4; ++i) vst1q_u8(reinterpret_cast<std::uint8_t*>(p + 16 * i), a.q[i]);
+}
+template <int Bit, int Width, int To>
+inline u8x64 field(const u8x64& a) {
+  return each_byte([&](int i) {
+    uint8x16_t v = a.q[i];
+    if constexpr (Bit > To) v = vshrq_n_u8(v, Bit - To);
+    if constexpr (Bit < To) v = vshlq_n_u8(v, To - Bit);
+    return vandq_u8(v, vdupq_n_u8(static_cast<std::uint8_t>(((1 << Width) - 1) << To)));
+  });
+}
+inline u8x64 bit_or(const u8x64& a, const u8x64& b) {
+  return each_byte([&](int i) { return vorrq_u8(a.q[i], b.q[i]); });
+}
+struct table16 {
+  uint8x16_t v;
+};
+inline table16 load_table(const std::uint8_t* p) { return {vld1q_u8(p)}; }
+inline u8x64 lookup(const table16& table, const u8x64& codes) {
+  return each_byte([&](int i) { return vqtbl1q_u8(table.v, codes.q[i]); });
+}
+inline u8x64 expand(std::uint64_t mask, const std::byte* p, std::uint8_t fill) {
+  std::byte bytes[64];
+  for (int i = 0; i < 64; ++i) {
+    bytes[i] = mask >> i & 1 ? *p : std::byte{fill};
+    p += mask >> i & 1;
+  }
+  return load_codes(bytes);
+}
+// 16 signed codes of at most 127 in magnitude: neighbours' products fit 16 bits in pairs.
+inline int32x4_t dot_signed(int32x4_t acc, int8x16_t codes, int8x16_t x) {
+  const int16x8_t low = vmull_s8(vget_low_s8(codes), vget_low_s8(x));
+  const int16x8_t high = vmull_high_s8(codes, x);
+  return vpadalq_s16(acc, vpaddq_s16(low, high));
+}
+template <bool Narrow>
+inline i32x16 dot(const i32x16& acc, const u8x64& codes, const std::int8_t* x) {
+  std::int32_t four;
+  std::memcpy(&four, x, sizeof four);
+  const int8x16_t all = vreinterpretq_s8_s32(vdupq_n_s32(four));
+  return each_int([&](int i) {
+    if constexpr (Narrow) return dot_signed(acc.q[i], vreinterpretq_s8_u8(codes.q[i]), all);
+    // code = 2 · (code / 2) + code mod 2, both of which are signed bytes
+    const int8x16_t half = vreinterpretq_s8_u8(vshrq_n_u8(codes.q[i], 1));
+    const int8x16_t odd = vreinterpretq_s8_u8(vandq_u8(codes.q[i], vdupq_n_u8(1)));
+    const int32x4_t halves = dot_signed(vdupq_n_s32(0), half, all);
+    return dot_signed(vaddq_s32(acc.q[i], vaddq_s32(halves, halves)), odd, all);
+  });
+}
+template <int Place>
+inline i32x16 column(const u8x64& codes) {
+  return each_int([&](int i) {
+    const uint32x4_t lanes = vreinterpretq_u32_u8(codes.q[i]);
+    if constexpr (Place == 0)
+      return vreinterpretq_s32_u32(vandq_u32(lanes, vdupq_n_u32(255)));
+    else
+      return vreinterpretq_s32_u32(vandq_u32(vshrq_n_u32(lanes, 8 * Place), vdupq_n_u32(255)));
+  });
+}
+// Always inlined: g++ 12 takes a function that only prefetches for one without effect and drops the call.
+[[gnu::always_inline]] inline void prefetch(const void* p) { __builtin_prefetch(p); }

@@ -1,0 +1,191 @@
+// The vocabulary in plain C++: what every word means. Included inside the region and namespace of its instruction set.
+
+inline constexpr bool decodes_in_registers = false;
+inline constexpr int samples_per_tile = 1;
+
+struct f32x16 {
+  float lane[16];
+};
+struct i32x16 {
+  std::int32_t lane[16];
+};
+struct u8x64 {
+  std::uint8_t byte[64];
+};
+
+template <class Function>
+inline f32x16 each_float(Function&& f) {
+  f32x16 r;
+  for (int i = 0; i < 16; ++i) r.lane[i] = f(i);
+  return r;
+}
+template <class Function>
+inline i32x16 each_int(Function&& f) {
+  i32x16 r;
+  for (int i = 0; i < 16; ++i) r.lane[i] = f(i);
+  return r;
+}
+template <class Function>
+inline u8x64 each_byte(Function&& f) {
+  u8x64 r;
+  for (int i = 0; i < 64; ++i) r.byte[i] = static_cast<std::uint8_t>(f(i));
+  return r;
+}
+
+// 16 floats
+inline f32x16 load(const float* p) {
+  return each_float([&](int i) { return p[i]; });
+}
+inline void store(float* p, const f32x16& a) { std::memcpy(p, a.lane, sizeof a.lane); }
+// Lanes from n on are `fill` and not read.
+inline f32x16 load_first(const float* p, index_t n, float fill) {
+  return each_float([&](int i) { return i < n ? p[i] : fill; });
+}
+inline f32x16 splat(float x) {
+  return each_float([&](int) { return x; });
+}
+inline f32x16 add(const f32x16& a, const f32x16& b) {
+  return each_float([&](int i) { return a.lane[i] + b.lane[i]; });
+}
+inline f32x16 sub(const f32x16& a, const f32x16& b) {
+  return each_float([&](int i) { return a.lane[i] - b.lane[i]; });
+}
+inline f32x16 mul(const f32x16& a, const f32x16& b) {
+  return each_float([&](int i) { return a.lane[i] * b.lane[i]; });
+}
+inline f32x16 div(const f32x16& a, const f32x16& b) {
+  return each_float([&](int i) { return a.lane[i] / b.lane[i]; });
+}
+// a · b + c, rounded once
+inline f32x16 fma(const f32x16& a, const f32x16& b, const f32x16& c) {
+  return each_float([&](int i) { return __builtin_fmaf(a.lane[i], b.lane[i], c.lane[i]); });
+}
+// a < b ? a : b and a > b ? a : b, so b where one is NaN
+inline f32x16 min(const f32x16& a, const f32x16& b) {
+  return each_float([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
+}
+inline f32x16 max(const f32x16& a, const f32x16& b) {
+  return each_float([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
+}
+// a < b ? x : y
+inline f32x16 select_less(const f32x16& a, const f32x16& b, const f32x16& x, const f32x16& y) {
+  return each_float([&](int i) { return a.lane[i] < b.lane[i] ? x.lane[i] : y.lane[i]; });
+}
+
+// 16 integers
+inline i32x16 splat_int(std::int32_t x) {
+  return each_int([&](int) { return x; });
+}
+inline i32x16 add(const i32x16& a, const i32x16& b) {
+  return each_int([&](int i) { return a.lane[i] + b.lane[i]; });
+}
+inline i32x16 sub(const i32x16& a, const i32x16& b) {
+  return each_int([&](int i) { return a.lane[i] - b.lane[i]; });
+}
+inline i32x16 mul(const i32x16& a, const i32x16& b) {
+  return each_int([&](int i) { return a.lane[i] * b.lane[i]; });
+}
+inline i32x16 max(const i32x16& a, const i32x16& b) {
+  return each_int([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
+}
+inline i32x16 bit_and(const i32x16& a, const i32x16& b) {
+  return each_int([&](int i) { return a.lane[i] & b.lane[i]; });
+}
+template <int Bits>
+inline i32x16 shift_left(const i32x16& a) {
+  return each_int([&](int i) { return static_cast<std::int32_t>(static_cast<std::uint32_t>(a.lane[i]) << Bits); });
+}
+inline std::int32_t sum_lanes(const i32x16& a) {
+  std::int32_t sum = 0;
+  for (const std::int32_t x : a.lane) sum += x;
+  return sum;
+}
+inline std::int32_t max_lanes(const i32x16& a) {
+  std::int32_t most = a.lane[0];
+  for (const std::int32_t x : a.lane) most = x > most ? x : most;
+  return most;
+}
+
+// Between them. to_int rounds to nearest, ties to even, for |a| < 2^22.
+inline f32x16 to_float(const i32x16& a) {
+  return each_float([&](int i) { return static_cast<float>(a.lane[i]); });
+}
+inline i32x16 to_int(const f32x16& a) {
+  constexpr float magic = 12582912.0f;  // 1.5 · 2^23
+  return each_int([&](int i) { return static_cast<std::int32_t>((a.lane[i] + magic) - magic); });
+}
+inline i32x16 as_int(const f32x16& a) {
+  return each_int([&](int i) { return std::bit_cast<std::int32_t>(a.lane[i]); });
+}
+inline f32x16 as_float(const i32x16& a) {
+  return each_float([&](int i) { return std::bit_cast<float>(a.lane[i]); });
+}
+
+// 16 narrow numbers to and from memory
+inline f32x16 load_half(const std::byte* p) {
+  return each_float([&](int i) {
+    std::uint16_t h;
+    std::memcpy(&h, p + 2 * i, 2);
+    const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000) << 16;
+    const std::uint32_t rest = h & 0x7fffu;
+    // By multiples of 2^-24, or with 112 added to the exponent: no step meets a subnormal float, which a thread may
+    // flush.
+    const float magnitude =
+        rest < 0x400 ? static_cast<float>(rest) * 0x1p-24f : std::bit_cast<float>((rest << 13) + (112u << 23));
+    const std::uint32_t bits = rest < 0x7c00 ? std::bit_cast<std::uint32_t>(magnitude) : 0x7f800000u | rest << 13;
+    return std::bit_cast<float>(sign | bits);
+  });
+}
+inline i32x16 load_u8(const std::byte* p) {
+  return each_int([&](int i) { return std::to_integer<std::int32_t>(p[i]); });
+}
+inline i32x16 load_s8(const std::byte* p) {
+  return each_int([&](int i) { return std::int32_t{std::bit_cast<std::int8_t>(p[i])}; });
+}
+inline void store_s8(std::int8_t* p, const i32x16& a) {
+  for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int8_t>(a.lane[i]);
+}
+
+// 64 codes
+inline u8x64 load_codes(const std::byte* p) {
+  u8x64 r;
+  std::memcpy(r.byte, p, sizeof r.byte);
+  return r;
+}
+inline void store_codes(std::byte* p, const u8x64& a) { std::memcpy(p, a.byte, sizeof a.byte); }
+// Bits [Bit, Bit + Width) of each byte, moved to bit To.
+template <int Bit, int Width, int To>
+inline u8x64 field(const u8x64& a) {
+  return each_byte([&](int i) { return (a.byte[i] >> Bit & ((1 << Width) - 1)) << To; });
+}
+inline u8x64 bit_or(const u8x64& a, const u8x64& b) {
+  return each_byte([&](int i) { return a.byte[i] | b.byte[i]; });
+}
+// table[code] for codes below 16
+using table16 = u8x64;
+inline table16 load_table(const std::uint8_t* p) {
+  return each_byte([&](int i) { return p[i % 16]; });
+}
+inline u8x64 lookup(const table16& table, const u8x64& codes) {
+  return each_byte([&](int i) { return table.byte[codes.byte[i]]; });
+}
+// Where bit i of the mask is set the next byte of p, elsewhere fill; up to 64 bytes of p are read.
+inline u8x64 expand(std::uint64_t mask, const std::byte* p, std::uint8_t fill) {
+  return each_byte([&](int i) { return mask >> i & 1 ? std::to_integer<std::uint8_t>(*p++) : fill; });
+}
+// acc[r] + sum over c = 0..3 of codes[4 r + c] · x[c]. Narrow promises codes of at most 127.
+template <bool Narrow>
+inline i32x16 dot(const i32x16& acc, const u8x64& codes, const std::int8_t* x) {
+  return each_int([&](int r) {
+    std::int32_t sum = acc.lane[r];
+    for (int c = 0; c < 4; ++c) sum += codes.byte[4 * r + c] * x[c];
+    return sum;
+  });
+}
+// codes[4 r + Place] as 16 integers
+template <int Place>
+inline i32x16 column(const u8x64& codes) {
+  return each_int([&](int r) { return std::int32_t{codes.byte[4 * r + Place]}; });
+}
+// Always inlined: g++ 12 takes a function that only prefetches for one without effect and drops the call.
+[[gnu::always_inline]] inline void prefetch(const void* p) { __builtin_prefetch(p); }
