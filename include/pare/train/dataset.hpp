@@ -1,0 +1,93 @@
+// Labelled samples for training and testing a classifier.
+#pragma once
+
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <pare/tensor/eigen.hpp>
+#include <pare/tensor/matrix_view.hpp>
+#include <pare/train/random.hpp>
+
+namespace pare {
+
+struct dataset {
+  Eigen::MatrixXf inputs;   // [features, samples]: a sample is a column
+  std::vector<int> labels;  // one per sample, in [0, classes)
+  int classes = 0;
+  std::string name;
+
+  index_t features() const { return inputs.rows(); }
+  index_t samples() const { return inputs.cols(); }
+};
+
+struct dataset_split {
+  dataset train;
+  dataset test;
+};
+
+// Throws shape_error unless there is one label per sample, value_error for a label outside [0, classes) or an input
+// that is not finite.
+inline void validate(const dataset& data) {
+  const auto labels = static_cast<index_t>(data.labels.size());
+  detail::require<shape_error>(labels == data.samples(), data.name, ": ", data.samples(), " samples but ", labels,
+                               " labels");
+  for (std::size_t i = 0; i < data.labels.size(); ++i)
+    detail::require<value_error>(data.labels[i] >= 0 && data.labels[i] < data.classes, data.name, ": label ", i, " is ",
+                                 data.labels[i], ", must be 0 to ", data.classes - 1);
+  if (!data.inputs.allFinite()) detail::require_finite(as_matrix(data.inputs), data.name + ": inputs");
+}
+
+// The samples whose numbers are listed, in that order. Throws value_error for a number outside [0, samples).
+inline dataset select(const dataset& data, std::span<const index_t> samples) {
+  for (const index_t sample : samples)
+    detail::require<value_error>(sample >= 0 && sample < data.samples(), data.name, ": sample ", sample,
+                                 " wanted, must be 0 to ", data.samples() - 1);
+  dataset result{Eigen::MatrixXf(data.features(), static_cast<index_t>(samples.size())), {}, data.classes, data.name};
+  result.labels.reserve(samples.size());
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    result.inputs.col(static_cast<index_t>(i)) = data.inputs.col(samples[i]);
+    result.labels.push_back(data.labels[static_cast<std::size_t>(samples[i])]);
+  }
+  return result;
+}
+
+namespace detail {
+
+inline std::vector<index_t> sample_numbers(const dataset& data, index_t count) {
+  validate(data);
+  require<value_error>(count >= 0 && count <= data.samples(), data.name, ": ", count, " samples wanted, must be 0 to ",
+                       data.samples());
+  std::vector<index_t> numbers(static_cast<std::size_t>(data.samples()));
+  std::iota(numbers.begin(), numbers.end(), index_t{0});
+  return numbers;
+}
+
+inline dataset_split split_after(const dataset& data, std::span<const index_t> numbers, index_t train) {
+  const auto boundary = static_cast<std::size_t>(train);
+  return {select(data, numbers.first(boundary)), select(data, numbers.subspan(boundary))};
+}
+
+}  // namespace detail
+
+// The first `count` samples. Throws value_error for more than there are.
+inline dataset first(const dataset& data, index_t count) {
+  const std::vector<index_t> numbers = detail::sample_numbers(data, count);
+  return select(data, std::span(numbers).first(static_cast<std::size_t>(count)));
+}
+
+// Holds out the last `count` samples as `test`. Throws value_error for more than there are.
+inline dataset_split hold_out_last(const dataset& data, index_t count) {
+  return detail::split_after(data, detail::sample_numbers(data, count), data.samples() - count);
+}
+
+// Holds out `count` samples picked at random, the same ones for the same seed. Throws value_error for more than there
+// are.
+inline dataset_split hold_out_random(const dataset& data, index_t count, std::uint64_t seed) {
+  std::vector<index_t> numbers = detail::sample_numbers(data, count);
+  detail::random source(seed);
+  detail::shuffle(std::span(numbers), source);
+  return detail::split_after(data, numbers, data.samples() - count);
+}
+
+}  // namespace pare

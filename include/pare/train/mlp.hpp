@@ -1,0 +1,138 @@
+// A multi-layer perceptron in plain Eigen matrices: what is trained, pruned and quantized before it is packed.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <vector>
+
+#include <pare/kernels/activation.hpp>
+#include <pare/train/dataset.hpp>
+
+namespace pare {
+
+// y = f(W x + b)
+struct dense_layer {
+  Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> weights;  // [outputs, inputs]
+  Eigen::VectorXf bias;                                                           // [outputs]
+  activation function = activation::identity;                                     // leaky_relu has its default slope
+
+  index_t inputs() const { return weights.cols(); }
+  index_t outputs() const { return weights.rows(); }
+};
+
+// The activations that can be trained: those whose derivative follows from their value.
+constexpr bool is_trainable(activation function) noexcept {
+  return function == activation::identity || function == activation::relu || function == activation::leaky_relu ||
+         function == activation::sigmoid || function == activation::tanh;
+}
+
+// Layers in order; the outputs of the last one are the logits.
+struct mlp {
+  std::vector<dense_layer> layers;
+};
+
+// Throws shape_error unless there are layers, each taking what the one before gives and with one bias per output, and
+// value_error for an activation that is not trainable or a parameter that is not finite.
+inline void validate(const mlp& model) {
+  detail::require<shape_error>(!model.layers.empty(), "mlp: no layers, at least 1 is needed");
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const dense_layer& layer = model.layers[i];
+    detail::require<shape_error>(layer.outputs() > 0 && layer.inputs() > 0, "mlp: layer ", i, " is [", layer.outputs(),
+                                 ", ", layer.inputs(), "], must not be empty");
+    detail::require<shape_error>(layer.bias.size() == layer.outputs(), "mlp: layer ", i, " has ", layer.outputs(),
+                                 " outputs but ", layer.bias.size(), " biases");
+    detail::require<shape_error>(i == 0 || layer.inputs() == model.layers[i - 1].outputs(), "mlp: layer ", i, " takes ",
+                                 layer.inputs(), " inputs, layer ", i - 1, " gives ",
+                                 i == 0 ? 0 : model.layers[i - 1].outputs());
+    detail::require<value_error>(is_trainable(layer.function), "mlp: layer ", i, " has activation ",
+                                 name(layer.function), ", must be identity, relu, leaky_relu, sigmoid or tanh");
+    detail::require_finite(as_matrix(layer.weights), detail::text("mlp: layer ", i, " weights"));
+    detail::require_finite(as_matrix(layer.bias), detail::text("mlp: layer ", i, " bias"));
+  }
+}
+
+// Layers of the given widths, relu between them and the logits plain. Weights are uniform with variance 2 / inputs
+// (He et al. 2015, eq. 10), biases zero; the same for the same seed on every machine. Throws value_error for fewer than
+// two widths or a width below 1.
+inline mlp make_mlp(std::initializer_list<index_t> widths, std::uint64_t seed) {
+  detail::require<value_error>(widths.size() >= 2, "mlp: ", widths.size(), " widths, at least 2 are needed");
+  for (const index_t width : widths) detail::require<value_error>(width >= 1, "mlp: width ", width, " is below 1");
+  detail::random source(seed);
+  mlp model;
+  for (const index_t* width = widths.begin(); width + 1 != widths.end(); ++width) {
+    dense_layer layer{{width[1], width[0]}, Eigen::VectorXf::Zero(width[1]), activation::relu};
+    const float limit = std::sqrt(6.0f / static_cast<float>(width[0]));
+    for (float& weight : layer.weights.reshaped<Eigen::RowMajor>()) weight = limit * (2.0f * source.unit() - 1.0f);
+    model.layers.push_back(std::move(layer));
+  }
+  model.layers.back().function = activation::identity;
+  return model;
+}
+
+namespace detail {
+
+// y <- f(y)
+inline void activate(activation function, Eigen::Ref<Eigen::MatrixXf> y) {
+  switch (function) {
+    case activation::relu: y = y.cwiseMax(0.0f); break;
+    case activation::leaky_relu: y = y.cwiseMax(default_alpha(function) * y); break;
+    case activation::sigmoid: y = y.array().logistic(); break;
+    case activation::tanh: y = y.array().tanh(); break;
+    default: break;
+  }
+}
+
+// y <- f(W x + b), x [inputs, batch], y [outputs, batch]
+inline void run_layer(const dense_layer& layer, const Eigen::Ref<const Eigen::MatrixXf>& x,
+                      Eigen::Ref<Eigen::MatrixXf> y) {
+  y.noalias() = layer.weights * x;
+  y.colwise() += layer.bias;
+  activate(layer.function, y);
+}
+
+}  // namespace detail
+
+// The logits [outputs, batch] of inputs [features, batch]. Throws what validate(model) throws, and shape_error for
+// inputs of another size than the first layer takes.
+inline Eigen::MatrixXf forward(const mlp& model, const Eigen::Ref<const Eigen::MatrixXf>& inputs) {
+  validate(model);
+  detail::require<shape_error>(inputs.rows() == model.layers.front().inputs(), "mlp: samples have ", inputs.rows(),
+                               " features, the first layer takes ", model.layers.front().inputs());
+  Eigen::MatrixXf x = inputs;
+  for (const dense_layer& layer : model.layers) {
+    Eigen::MatrixXf y(layer.outputs(), x.cols());
+    detail::run_layer(layer, x, y);
+    x.swap(y);
+  }
+  return x;
+}
+
+// The class with the largest logit of each sample, the lowest one of equals. Errors as forward.
+inline std::vector<int> predict(const mlp& model, const Eigen::Ref<const Eigen::MatrixXf>& inputs) {
+  constexpr index_t batch = 512;  // keeps the layers' outputs in cache
+  std::vector<int> classes;
+  classes.reserve(static_cast<std::size_t>(inputs.cols()));
+  for (index_t begin = 0; begin < inputs.cols(); begin += batch) {
+    const Eigen::MatrixXf logits = forward(model, inputs.middleCols(begin, std::min(batch, inputs.cols() - begin)));
+    for (index_t j = 0; j < logits.cols(); ++j) {
+      index_t largest = 0;
+      logits.col(j).maxCoeff(&largest);
+      classes.push_back(static_cast<int>(largest));
+    }
+  }
+  return classes;
+}
+
+// The part of the samples whose class is predicted wrongly, in [0, 1]. Throws value_error for an empty data set, else
+// as validate(data) and forward.
+inline double error_rate(const mlp& model, const dataset& data) {
+  validate(data);
+  detail::require<value_error>(data.samples() > 0, data.name, ": no samples, at least 1 is needed");
+  const std::vector<int> predicted = predict(model, data.inputs);
+  index_t wrong = 0;
+  for (std::size_t i = 0; i < predicted.size(); ++i) wrong += predicted[i] != data.labels[i];
+  return static_cast<double>(wrong) / static_cast<double>(data.samples());
+}
+
+}  // namespace pare
