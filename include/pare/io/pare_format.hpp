@@ -1,0 +1,120 @@
+// The fixed parts of a .pare file, to the bit: its header and one record per layer (docs/file-format.md).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include <pare/nn/network.hpp>
+
+namespace pare::detail {
+
+inline constexpr std::uint64_t file_block = 64;  // everything in a file starts at a multiple of this
+inline constexpr std::uint16_t file_version = 1;
+inline constexpr std::uint16_t coding_mapped = 1;
+inline constexpr std::uint32_t max_file_layers = 1 << 14;
+
+struct file_header {
+  std::array<char, 4> magic{'P', 'A', 'R', 'E'};
+  std::uint16_t version = file_version;
+  std::uint16_t coding = coding_mapped;
+  std::uint64_t length = 0;    // of the whole file, a multiple of 64
+  std::uint64_t checksum = 0;  // of the whole file, with zero in this field
+  std::uint64_t inputs = 0;    // features that the network takes, at least 1
+  std::uint32_t layers = 0;
+  std::array<std::uint8_t, 28> zero{};
+};
+static_assert(sizeof(file_header) == file_block);
+
+enum class layer_kind : std::uint8_t { linear = 1, activation = 2, normalization = 3, residual = 4 };
+
+// Fields that a kind does not use are zero.
+struct layer_record {
+  layer_kind kind{};
+  std::uint8_t type = 0;  // linear: encoding; activation: function; normalization: 0 RMS norm, 1 layer norm
+  std::uint8_t bits = 0;  // linear, of a code; 32 for dense
+  std::uint8_t scheme = 0;
+  std::uint8_t codebook = 0;   // linear: 0 or 1
+  std::uint8_t precision = 0;  // linear, of the inputs
+  std::array<std::uint8_t, 2> zero{};
+  std::uint64_t outputs = 0;       // linear
+  std::uint64_t inputs = 0;        // linear, normalization: features
+  std::uint64_t group_size = 0;    // linear
+  std::uint64_t weight_bytes = 0;  // linear
+  std::uint64_t from = 0;          // residual
+  float parameter = 0;             // activation: alpha; normalization: epsilon
+  std::array<std::uint8_t, 12> more_zero{};
+};
+static_assert(sizeof(layer_record) == file_block);
+
+inline layer_record record_of(const linear& l) {
+  const packed_format& format = l.weights().format();
+  layer_record record{.kind = layer_kind::linear, .type = static_cast<std::uint8_t>(format.encoding)};
+  record.bits = static_cast<std::uint8_t>(format.bits);
+  record.scheme = static_cast<std::uint8_t>(format.scheme);
+  record.codebook = format.codebook;
+  record.precision = static_cast<std::uint8_t>(l.input_precision());
+  record.outputs = static_cast<std::uint64_t>(l.outputs());
+  record.inputs = static_cast<std::uint64_t>(l.inputs());
+  record.group_size = static_cast<std::uint64_t>(format.group_size);
+  record.weight_bytes = l.weights().bytes().size();
+  return record;
+}
+inline layer_record record_of(const activation_layer& l) {
+  return {.kind = layer_kind::activation, .type = static_cast<std::uint8_t>(l.function), .parameter = l.alpha};
+}
+inline layer_record record_of(const normalization& l) {
+  return {.kind = layer_kind::normalization,
+          .type = l.shift().empty() ? std::uint8_t{0} : std::uint8_t{1},
+          .inputs = static_cast<std::uint64_t>(l.size()),
+          .parameter = l.epsilon()};
+}
+inline layer_record record_of(const residual& l) { return {.kind = layer_kind::residual, .from = l.from}; }
+inline layer_record record_of(const any_layer& l) {
+  return std::visit([](const auto& layer) { return record_of(layer); }, l);
+}
+
+// What follows the records, in order: of every layer the parts below, then the recorded input and output.
+inline std::vector<std::span<const std::byte>> payloads_of(const any_layer& l) {
+  if (const auto* lin = std::get_if<linear>(&l)) return {lin->weights().bytes(), std::as_bytes(lin->bias())};
+  const auto* norm = std::get_if<normalization>(&l);
+  if (norm == nullptr) return {};
+  if (norm->shift().empty()) return {std::as_bytes(norm->gain())};
+  return {std::as_bytes(norm->gain()), std::as_bytes(norm->shift())};
+}
+
+// Throws format_error naming the first of 16 floats of a panel that is not finite. The message is made apart from the
+// check, which is a vector's work.
+inline void require_finite_rows(const std::byte* floats, std::string_view what, index_t first_row, index_t col) {
+  std::array<std::uint32_t, panel_rows> bits;
+  std::memcpy(bits.data(), floats, sizeof bits);
+  bool finite = true;
+  for (const std::uint32_t b : bits) finite &= (b & 0x7f800000u) != 0x7f800000u;
+  if (finite) return;
+  index_t row = first_row;
+  for (const std::uint32_t b : bits)
+    require<format_error>((b & 0x7f800000u) != 0x7f800000u, what, "[", row++, ", ", col, "] is not finite");
+}
+
+// Throws format_error naming the first weight or scale that is not finite, padding included. One pass over dense
+// weights, or over the scales of others.
+inline void require_finite_weights(const packed_matrix& m) {
+  const panel_layout& layout = m.layout();
+  const bool dense = m.format().encoding == encoding::dense;
+  const index_t vectors = dense ? layout.steps * step_cols : unit_bytes_of(m.format()) / (panel_rows * 4);
+  const bool halves = !dense && m.format().scheme != scheme::two_level;
+  for (index_t p = 0; p < layout.panels; ++p) {
+    const std::byte* panel = m.panel(p);
+    for (index_t i = 0; i < vectors; ++i)
+      require_finite_rows(panel + i * panel_rows * 4, dense ? "weights" : "unit", p * panel_rows, i);
+    for (index_t g = 0; halves && g < layout.groups; ++g)
+      for (index_t r = 0; r < panel_rows; ++r) {
+        const auto scale =
+            packed_matrix::read<std::uint16_t>(panel + layout.parameters_at + g * layout.parameter_bytes + r * 2);
+        if ((scale & 0x7c00u) == 0x7c00u)
+          throw format_error(text("scale[", p * panel_rows + r, ", ", g, "] is not finite"));
+      }
+  }
+}
+
+}  // namespace pare::detail
