@@ -1,0 +1,44 @@
+// A trained network, made small and run small: prune, quantize, save, load, run.
+
+#include <cstdio>
+#include <filesystem>
+
+#include <pare/pare.hpp>
+
+// The share of the samples that a network gets wrong.
+double error_rate(const pare::network& net, const pare::dataset& data) {
+  Eigen::MatrixXf logits(net.outputs(), data.samples());
+  pare::workspace room = net.workspace(data.samples());  // every allocation of a run
+  net.run(data.inputs, logits, room);
+  pare::index_t wrong = 0;
+  for (pare::index_t i = 0; i < data.samples(); ++i) {
+    pare::index_t largest = 0;
+    logits.col(i).maxCoeff(&largest);
+    wrong += largest != data.labels[static_cast<std::size_t>(i)];
+  }
+  return static_cast<double>(wrong) / static_cast<double>(data.samples());
+}
+
+int main() {
+  // Something to compress: a perceptron that has learned digits drawn by the program.
+  const pare::dataset digits = pare::make_digits(10000, 1);
+  const pare::dataset unseen = pare::make_digits(2000, 2);
+  pare::mlp model = pare::make_mlp({784, 128, 10}, 1);
+  train(model, digits, {.epochs = 6, .learning_rate = 0.1, .optimizer = pare::sgd{}});
+
+  // Removes 80 % of the weights of each layer, and trains the others to do without.
+  std::vector<pare::mask> kept;
+  for (pare::dense_layer& layer : model.layers) kept.push_back(prune(layer.weights, pare::sparsity{0.8}));
+  train(model, digits, {.epochs = 4, .learning_rate = 0.1, .optimizer = pare::sgd{}, .masks = kept});
+
+  // Four bits per weight that is left, a bitmap for those that are not.
+  const pare::network whole = to_network(model);
+  const pare::network small = quantize(whole, {.bits = 4, .group_size = 32}, pare::encoding::bitmap);
+  pare::save(small, "digits.pare");
+
+  // Wherever it is used: the file is mapped, and runs as it lies there.
+  const pare::network loaded = pare::load("digits.pare");
+  std::printf("f32:   %7zu bytes, %.2f %% of unseen digits wrong\n", whole.bytes(), 100 * error_rate(whole, unseen));
+  std::printf("4 bit: %7zu bytes, %.2f %% of unseen digits wrong\n", loaded.bytes(), 100 * error_rate(loaded, unseen));
+  return loaded.bytes() * 10 < whole.bytes() && error_rate(loaded, unseen) < 0.1 ? 0 : 1;
+}
