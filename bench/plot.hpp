@@ -1,0 +1,28 @@
+// Plots by gnuplot, a separate program that may not be there.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+namespace bench {
+
+inline bool has_gnuplot() { return std::system("command -v gnuplot >/dev/null 2>&1") == 0; }
+
+// Runs a script. False if gnuplot fails, which then says why on the standard error.
+inline bool run_gnuplot(const std::string& script) {
+  std::FILE* const gnuplot = popen("gnuplot", "w");
+  if (gnuplot == nullptr) return false;
+  const bool written = std::fwrite(script.data(), 1, script.size(), gnuplot) == script.size();
+  return pclose(gnuplot) == 0 && written;
+}
+
+// A string constant of gnuplot.
+inline std::string gnuplot_string(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("''") : std::string(1, c);
+  return quoted + "'";
+}
+
+}  // namespace bench

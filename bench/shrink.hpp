@@ -1,0 +1,99 @@
+// From a trained perceptron to smaller ones: neurons removed, weights pruned, fine-tuned.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include <pare/prune/neurons.hpp>
+#include <pare/prune/prune.hpp>
+#include <pare/prune/schedule.hpp>
+#include <pare/train/trainer.hpp>
+
+namespace bench {
+
+// Which weights compete for being kept.
+enum class scope { network, layer };
+
+// The perceptron that is wrong least often on `held_out`, the first of equals.
+inline pare::mlp best_of(std::vector<pare::mlp> candidates, const pare::dataset& held_out) {
+  std::vector<double> errors;
+  for (const pare::mlp& each : candidates) errors.push_back(error_rate(each, held_out));
+  return std::move(
+      candidates[static_cast<std::size_t>(std::min_element(errors.begin(), errors.end()) - errors.begin())]);
+}
+
+// Keeps the part `kept` of the neurons of every hidden layer; what the others gave on average over `inputs` goes into
+// the next bias.
+inline pare::mlp without_neurons(pare::mlp model, double kept, pare::neuron_score score,
+                                 const Eigen::MatrixXf& inputs) {
+  for (std::size_t i = 0; i + 1 < model.layers.size(); ++i) {
+    pare::dense_layer& in = model.layers[i];
+    pare::dense_layer& out = model.layers[i + 1];
+    const auto end = model.layers.begin() + static_cast<std::ptrdiff_t>(i + 1);
+    const Eigen::MatrixXf hidden = pare::forward({{model.layers.begin(), end}}, inputs);
+    pare::narrowed_layers narrow = remove_neurons(
+        in.weights, in.bias, out.weights, out.bias, pare::sparsity{1.0 - kept},
+        {.score = score, .mean = hidden.rowwise().mean(), .mean_magnitude = hidden.cwiseAbs().rowwise().mean()});
+    in.weights = std::move(narrow.w1);
+    in.bias = std::move(narrow.b1);
+    out.weights = std::move(narrow.w2);
+    out.bias = std::move(narrow.b2);
+  }
+  return model;
+}
+
+// The same by the score that does best on `data.test`.
+inline pare::mlp narrowed(const pare::mlp& model, double kept, const pare::dataset_split& data) {
+  std::vector<pare::mlp> candidates;
+  for (const auto score : {pare::neuron_score::l1, pare::neuron_score::l2, pare::neuron_score::mean_activation})
+    candidates.push_back(without_neurons(model, kept, score, data.train.inputs));
+  return best_of(std::move(candidates), data.test);
+}
+
+// Sets the smallest weights of all layers to zero and returns the masks of the others.
+inline std::vector<pare::mask> prune_layers(pare::mlp& model, pare::sparsity share, scope among) {
+  std::vector<pare::mask> masks;
+  if (among == scope::layer) {
+    for (pare::dense_layer& layer : model.layers) masks.push_back(prune(layer.weights, share));
+    return masks;
+  }
+  std::vector<pare::importance<float>> rankings;
+  for (const pare::dense_layer& layer : model.layers) rankings.push_back(pare::by_magnitude(layer.weights));
+  masks = make_masks(rankings, share);
+  for (std::size_t i = 0; i < masks.size(); ++i) masks[i].apply(model.layers[i].weights);
+  return masks;
+}
+
+// The scope that does best on `held_out` when a model is pruned at once.
+inline scope best_scope(const pare::mlp& model, pare::sparsity share, const pare::dataset& held_out) {
+  const auto error_of = [&](scope among) {
+    pare::mlp pruned = model;
+    prune_layers(pruned, share, among);
+    return error_rate(pruned, held_out);
+  };
+  return error_of(scope::layer) < error_of(scope::network) ? scope::layer : scope::network;
+}
+
+// Trains on with zeros kept. Weights go in a first half of the epochs, at the full learning rate and ever fewer per
+// epoch, so that the others have time to take over; the second half is for them alone.
+inline void fine_tune(pare::mlp& model, pare::sparsity share, scope among, const pare::dataset& data,
+                      pare::training_options options) {
+  const int pruning_epochs = share.value > 0 ? options.epochs / 2 : 0;
+  const pare::pruning_schedule schedule{.end = pruning_epochs, .final = share.value};
+  pare::training_options single = options;
+  single.epochs = 1;
+  single.schedule = pare::learning_rate_schedule::constant;
+  std::vector<pare::mask> masks;
+  for (int epoch = 1; epoch <= pruning_epochs; ++epoch, ++single.seed) {
+    masks = prune_layers(model, schedule.at(epoch), among);
+    single.masks = masks;
+    train(model, data, single);
+  }
+  masks = prune_layers(model, share, among);
+  options.epochs -= pruning_epochs;
+  options.seed = single.seed;
+  options.masks = masks;
+  train(model, data, options);
+}
+
+}  // namespace bench

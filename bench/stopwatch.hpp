@@ -1,0 +1,44 @@
+// Times things side by side: they take turns, so that a drift of the machine hits all alike.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <vector>
+
+namespace bench {
+
+// How long to measure. A turn is a few calls in a row, after one that brings the caches back.
+struct timing {
+  int rounds = 101;
+  int calls = 8;
+};
+
+inline double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// One turn: µs per call.
+inline double microseconds_per_call(const std::function<void()>& run, int calls) {
+  run();
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < calls; ++i) run();
+  const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - begin;
+  return spent.count() / calls;
+}
+
+// The median over the rounds of each one's µs per call.
+inline std::vector<double> median_microseconds(const std::vector<std::function<void()>>& contestants,
+                                               const timing& how = {}) {
+  std::vector<std::vector<double>> turns(contestants.size());
+  for (int round = 0; round < how.rounds; ++round)
+    for (std::size_t i = 0; i < contestants.size(); ++i)
+      turns[i].push_back(microseconds_per_call(contestants[i], how.calls));
+  std::vector<double> medians;
+  for (const std::vector<double>& each : turns) medians.push_back(median(each));
+  return medians;
+}
+
+}  // namespace bench
