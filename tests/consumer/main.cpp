@@ -1,0 +1,21 @@
+// Quantizes a matrix and multiplies with it, in a project that knows nothing of pare but its package.
+#include <pare/pare.hpp>
+
+#include <cstdio>
+
+pare::index_t weights_kept(Eigen::MatrixXf& w);
+
+int main() {
+  Eigen::MatrixXf w = Eigen::MatrixXf::Random(32, 64);
+  const Eigen::VectorXf x = Eigen::VectorXf::Random(64);
+  Eigen::VectorXf y(32);
+
+  const auto q = pare::quantize(w, {.bits = 8, .group_size = 32});
+  pare::multiply(q, x, y);
+  const float error = (y - w * x).norm() / (w * x).norm();
+  const pare::index_t kept = weights_kept(w);
+  std::printf("8 bits: relative error %.4f; pruned: %td of 2048 weights kept\n", static_cast<double>(error), kept);
+
+  // Rounding to 8 bits changes weights and inputs of random signs by about 1 / (127 sqrt(12)) of the largest each.
+  return error < 0.02f && kept == 1024 ? 0 : 1;
+}
