@@ -43,8 +43,8 @@ struct report {
   std::vector<result> rows;  // the first is the whole network in f32
 
   std::string network() const {
-    std::string text;
-    for (const std::int64_t width : widths) text += (text.empty() ? "" : "-") + std::to_string(width);
+    std::string text = std::to_string(widths.front());
+    for (std::size_t i = 1; i < widths.size(); ++i) text += '-' + std::to_string(widths[i]);
     return text;
   }
 };

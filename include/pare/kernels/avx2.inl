@@ -116,12 +116,19 @@ inline u8x64 lookup(table16 table, u8x64 codes) {
   return {_mm256_shuffle_epi8(table.v, codes.a), _mm256_shuffle_epi8(table.v, codes.b)};
 }
 inline u8x64 expand(std::uint64_t mask, const std::byte* p, std::uint8_t fill) {
-  std::byte bytes[64];
-  for (int i = 0; i < 64; ++i) {
-    bytes[i] = mask >> i & 1 ? *p : std::byte{fill};
-    p += mask >> i & 1;
+  const __m128i fills = _mm_set1_epi8(static_cast<char>(fill));
+  __m128i eight[8];
+  PARE_UNROLL
+  for (int i = 0; i < 8; ++i, mask >>= 8) {
+    const __m128i from = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(&expand_table[mask & 255]));
+    const __m128i ones = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+    eight[i] = _mm_blendv_epi8(_mm_shuffle_epi8(ones, from), fills, from);
+    p += std::popcount(mask & 255);
   }
-  return load_codes(bytes);
+  const auto join = [&](int i) {
+    return _mm256_set_m128i(_mm_unpacklo_epi64(eight[i + 2], eight[i + 3]), _mm_unpacklo_epi64(eight[i], eight[i + 1]));
+  };
+  return {join(0), join(4)};
 }
 // Narrow codes: products of neighbours fit 16 bits in pairs. Wide ones are widened first, even and odd columns apart.
 template <bool Narrow>

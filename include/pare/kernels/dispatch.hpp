@@ -29,17 +29,16 @@ inline const kernel_table& active_kernels() { return compiled_kernels(); }
 #include <type_traits>
 #include <utility>
 
-// Ours is the first include of the intrinsics, so that warnings about their own code stay silent.
-#if defined(__x86_64__)
+#include <pare/kernels/expand_table.hpp>
+
+// g++ 12 warns about undefined registers in its own intrinsics: where they stand, and where they are inlined.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#include <immintrin.h>
-#pragma GCC diagnostic pop
-#else
-#include <immintrin.h>
 #endif
+#if defined(__x86_64__)
+#include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
@@ -148,6 +147,9 @@ namespace neon {
 #endif
 
 #include <pare/tensor/strict_fp_end.inl>
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 // The kernels of the active instruction set.
 inline const kernel_table& active_kernels() {

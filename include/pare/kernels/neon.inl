@@ -156,12 +156,14 @@ inline u8x64 lookup(const table16& table, const u8x64& codes) {
   return each_byte([&](int i) { return vqtbl1q_u8(table.v, codes.q[i]); });
 }
 inline u8x64 expand(std::uint64_t mask, const std::byte* p, std::uint8_t fill) {
-  std::byte bytes[64];
-  for (int i = 0; i < 64; ++i) {
-    bytes[i] = mask >> i & 1 ? *p : std::byte{fill};
-    p += mask >> i & 1;
+  const uint8x8_t fills = vdup_n_u8(fill);
+  uint8x8_t eight[8];
+  for (int i = 0; i < 8; ++i, mask >>= 8) {
+    const uint8x8_t from = vcreate_u8(expand_table[mask & 255]);
+    eight[i] = vtbx1_u8(fills, vld1_u8(reinterpret_cast<const std::uint8_t*>(p)), from);
+    p += std::popcount(mask & 255);
   }
-  return load_codes(bytes);
+  return each_byte([&](int i) { return vcombine_u8(eight[2 * i], eight[2 * i + 1]); });
 }
 // 16 signed codes of at most 127 in magnitude: neighbours' products fit 16 bits in pairs.
 inline int32x4_t dot_signed(int32x4_t acc, int8x16_t codes, int8x16_t x) {
