@@ -1,5 +1,5 @@
 // One number for the outputs of everything that runs: the same for every instruction set, CPU, compiler and flag.
-// The second line names the instruction set in use; PARE_ISA=scalar, avx2, avx512 or neon asks for another one.
+// The second line names the instruction set in use; PARE_ISA asks for another one.
 
 #include <cstdio>
 
@@ -39,7 +39,9 @@ void add(const pare::packed_matrix& w, const matrix& x) {
 void add(const pare::quantized_codes& codes, const matrix& x) {
   add(pack(codes), x);
   const bool has_zero = codes.bits > 1 || codes.has_codebook();
-  if (codes.scheme == pare::scheme::symmetric && has_zero) add(pack(codes, pare::encoding::bitmap), x);
+  if (codes.scheme != pare::scheme::symmetric || !has_zero) return;
+  add(pack(codes, pare::encoding::bitmap), x);
+  if (!codes.has_codebook()) add(pack(codes, pare::encoding::sparse), x);
 }
 
 void add(const pare::network& net, const matrix& x) {

@@ -41,7 +41,9 @@ TEST_CASE("the list of instruction sets begins with scalar and rises") {
   CHECK(std::adjacent_find(list.begin(), list.end()) == list.end());
 #if defined(__x86_64__)
   CHECK(!available(instruction_set::neon));
+  CHECK(!available(instruction_set::neon_dot));
   if (available(instruction_set::avx512)) CHECK(available(instruction_set::avx2));
+  if (available(instruction_set::avx2_vnni)) CHECK(available(instruction_set::avx2));
 #elif defined(__aarch64__)
   CHECK(available(instruction_set::neon));
   CHECK(!available(instruction_set::avx2));
@@ -51,8 +53,10 @@ TEST_CASE("the list of instruction sets begins with scalar and rises") {
 TEST_CASE("instruction sets have names") {
   CHECK(name(instruction_set::scalar) == "scalar");
   CHECK(name(instruction_set::avx2) == "avx2");
+  CHECK(name(instruction_set::avx2_vnni) == "avx2_vnni");
   CHECK(name(instruction_set::avx512) == "avx512");
   CHECK(name(instruction_set::neon) == "neon");
+  CHECK(name(instruction_set::neon_dot) == "neon_dot");
 }
 
 TEST_CASE("the instruction set that is forced is active, until another one is") {
@@ -88,5 +92,6 @@ TEST_CASE("PARE_ISA names the first one, which is the best without it") {
   }
   const environment unknown("sse9");
   CHECK_THROWS_AS(initial_instruction_set(), value_error);
-  CHECK(error_message([] { initial_instruction_set(); }) == "PARE_ISA is 'sse9', must be scalar, avx2, avx512 or neon");
+  CHECK(error_message([] { initial_instruction_set(); }) ==
+        "PARE_ISA is 'sse9', must be scalar, avx2, avx2_vnni, avx512, neon or neon_dot");
 }

@@ -75,8 +75,11 @@ std::vector<packed_matrix> all_formats(const Eigen::MatrixXf& w, int bits, index
   const auto book = quantize_codes(w, fit_codebook(w, options), options);
   formats.push_back(pack(symmetric));
   if (bits > 1) formats.push_back(pack(symmetric, encoding::bitmap));
+  if (bits > 1) formats.push_back(pack(symmetric, encoding::sparse));
   formats.push_back(pack(book));
   formats.push_back(pack(book, encoding::bitmap));
+  const bool has_zero = std::find(book.levels.begin(), book.levels.end(), 0) != book.levels.end();
+  if (has_zero) formats.push_back(pack(book, encoding::sparse));
   for (const scheme s : {scheme::asymmetric, scheme::two_level}) {
     options.scheme = s;
     formats.push_back(pack(quantize_codes(w, options)));
@@ -122,6 +125,8 @@ TEST_CASE("every batch and every shape around the edges of tiles gives the bits 
       const Eigen::MatrixXf w = weights(rows, cols, 3), x = gaussian(cols, 33, 4);
       check_multiply(pare::pack_dense(w), x, batches);
       check_multiply(pare::quantize(w, {.scheme = scheme::two_level, .range = range::min_max}), x, batches);
+      check_multiply(pare::quantize(w, {.bits = 3, .group_size = 16, .range = range::min_max}, encoding::sparse), x,
+                     batches);
       check_multiply(pare::quantize(w, {.bits = 3, .group_size = 16, .range = range::min_max}, encoding::bitmap), x,
                      batches);
       const auto row_wise = granularity::row;
@@ -140,14 +145,18 @@ TEST_CASE("the largest codes and inputs do not saturate") {
       const int zero = s == scheme::asymmetric ? top : 3;
       check_multiply(pack(made_up(16, 70, bits, s, zero, [&](index_t, index_t) { return top; })), x, {3});
       check_multiply(pack(made_up(16, 70, bits, s, zero, [&](index_t, index_t) { return 0; })), x, {3});
-      check_multiply(pack(made_up(16, 70, bits, s, 0, [&](index_t r, index_t c) { return (r + c) % 2 * top; })), x,
-                     {3});
+      const auto alternating = made_up(16, 70, bits, s, 0, [&](index_t r, index_t c) { return (r + c) % 2 * top; });
+      check_multiply(pack(alternating), x, {3});
+      if (bits == 1 || s != scheme::symmetric) continue;
+      check_multiply(pack(alternating, encoding::sparse), x, {3});
+      check_multiply(pack(made_up(16, 70, bits, s, 0, [&](index_t, index_t) { return 0; }), encoding::sparse), x, {3});
     }
   for (const int level : {-127, 127}) {
     quantized_codes q = made_up(16, 70, 1, scheme::symmetric, 0, [](index_t, index_t) { return 1; });
     q.levels = {0, static_cast<std::int8_t>(level)};
     check_multiply(pack(q), x, {3});
     check_multiply(pack(q, encoding::bitmap), x, {3});
+    check_multiply(pack(q, encoding::sparse), x, {3});
   }
 }
 
@@ -222,7 +231,8 @@ TEST_CASE("matrices without rows or columns give no or zero outputs") {
     const Eigen::MatrixXf w(rows, cols), x = gaussian(cols, 3, 9);
     for (const packed_matrix& m :
          {pare::pack_dense(w), pare::quantize(w), pare::quantize(w, {.scheme = scheme::two_level}),
-          pare::quantize(w, {}, encoding::bitmap), pare::quantize(w, pare::nf4())}) {
+          pare::quantize(w, {}, encoding::bitmap), pare::quantize(w, {}, encoding::sparse),
+          pare::quantize(w, pare::nf4())}) {
       for_each_instruction_set([&](instruction_set) {
         for (const precision inputs : precisions) {
           Eigen::MatrixXf y = Eigen::MatrixXf::Ones(m.rows(), 3);

@@ -34,7 +34,8 @@ std::vector<packed_matrix> some_formats(const Eigen::MatrixXf& w) {
           quantize(w, {.bits = 3, .scheme = scheme::two_level, .range = min_max}),
           quantize(w, {.bits = 8, .scheme = scheme::asymmetric, .group_size = 64, .range = min_max}),
           quantize(w, pare::nf4(), {.range = min_max}),
-          quantize(w, {.bits = 5, .group_size = 16, .range = min_max}, encoding::bitmap)};
+          quantize(w, {.bits = 5, .group_size = 16, .range = min_max}, encoding::bitmap),
+          quantize(w, {.bits = 5, .group_size = 16, .range = min_max}, encoding::sparse)};
 }
 
 Eigen::MatrixXf product(const packed_matrix& w, const Eigen::MatrixXf& x, precision inputs) {

@@ -27,6 +27,7 @@ inline std::vector<stored_weights> every_storage(const Eigen::MatrixXf& w) {
     add("two_level", {.bits = bits, .scheme = pare::scheme::two_level}, pare::encoding::codes);
     add("row", {.bits = bits, .granularity = pare::granularity::row}, pare::encoding::codes);
     if (bits > 1) add("bitmap", {.bits = bits, .group_size = 16}, pare::encoding::bitmap);
+    if (bits > 1) add("sparse", {.bits = bits, .group_size = 16}, pare::encoding::sparse);
   }
   all.push_back({"codebook, 4 bits", pare::quantize(w, pare::nf4(), {.group_size = 16})});
   all.push_back({"codebook, 3 bits", pare::quantize(w, pare::fit_codebook(w, {.bits = 3}), {.group_size = 16})});

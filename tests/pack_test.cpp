@@ -52,7 +52,9 @@ TEST_CASE("packing changes no weight, in any format") {
         const auto symmetric = quantize_codes(w, options);
         CHECK(unpacks_to_itself(symmetric, encoding::codes));
         if (bits > 1) CHECK(unpacks_to_itself(symmetric, encoding::bitmap));
+        if (bits > 1) CHECK(unpacks_to_itself(symmetric, encoding::sparse));
         const auto book = quantize_codes(w, pare::fit_codebook(w, options), options);
+        if (pare::detail::code_of_zero_level(book)) CHECK(unpacks_to_itself(book, encoding::sparse));
         CHECK(unpacks_to_itself(book, encoding::codes));
         CHECK(unpacks_to_itself(book, encoding::bitmap));
         for (const scheme s : {scheme::asymmetric, scheme::two_level}) {
@@ -168,9 +170,43 @@ TEST_CASE("a bitmap has a bit for every weight that is not zero") {
     }
   CHECK(wrong == 0);
   CHECK(m.stored_weights() == nonzeros);
-  CHECK(m.panel_nonzeros(0) + m.panel_nonzeros(1) == nonzeros);
+  CHECK(m.panel_codes(0) + m.panel_codes(1) == nonzeros);
   const Eigen::MatrixXf zero = Eigen::MatrixXf::Zero(18, 21);
   CHECK(pack(quantize_codes(zero), encoding::bitmap).stored_weights() == 0);
+}
+
+TEST_CASE("a sparse matrix lists the nonzeros of each row and block from left to right, four to a step") {
+  // 100 columns are blocks of 64 and 36.
+  Eigen::MatrixXf w = Eigen::MatrixXf::Zero(18, 100);
+  for (const index_t col : {3, 9, 20, 21, 63}) w(2, col) = 1;
+  w(17, 70) = -7;
+  const auto q = quantize_codes(w, {.bits = 4, .granularity = granularity::row, .range = range::min_max});
+  const packed_matrix m = pack(q, encoding::sparse);
+  // Per panel 64 bytes of units, of scales and of counts; 3 and 1 steps of 6-bit positions and 4-bit codes.
+  CHECK(m.layout().blocks == 2);
+  CHECK(m.layout().values_at == 192);
+  CHECK(m.stored_weights() == 3 * 64);
+  CHECK(m.panel_codes(0) == 2 * 64);
+  CHECK(m.bytes().size() == 64 + (192 + (64 + 64) + 64) + (192 + (64 + 64) + 64));
+  const auto position = [&](index_t panel, index_t steps, index_t step, index_t index) {
+    return pare::detail::read_code(m.panel(panel) + 192, 6, steps, step, index);
+  };
+  const auto code = [&](index_t panel, index_t steps, index_t step, index_t index) {
+    const std::byte* codes = m.panel(panel) + 192 + pare::detail::planes_bytes(6, steps);
+    return pare::detail::read_code(codes, 4, steps, step, index);
+  };
+  CHECK(std::to_integer<int>(m.panel(0)[128]) == 2);
+  CHECK(std::to_integer<int>(m.panel(0)[129]) == 0);
+  CHECK(std::to_integer<int>(m.panel(1)[128]) == 0);
+  CHECK(std::to_integer<int>(m.panel(1)[129]) == 1);
+  const std::vector<int> expected = {3, 9, 20, 21, 63, 0, 0, 0};
+  for (index_t i = 0; i < 8; ++i) {
+    CHECK(position(0, 2, i / 4, 2 * 4 + i % 4) == expected[static_cast<std::size_t>(i)]);
+    CHECK(code(0, 2, i / 4, 2 * 4 + i % 4) == (i < 5 ? 15 : 8));
+  }
+  CHECK(position(1, 1, 0, 1 * 4) == 70 - 64);
+  CHECK(code(1, 1, 0, 1 * 4) == 1);
+  CHECK(code(1, 1, 0, 0) == 8);
 }
 
 TEST_CASE("groups above 32768 columns are cut, where they can be cut evenly") {
@@ -195,17 +231,21 @@ TEST_CASE("what an encoding cannot hold is refused") {
   const auto refused = [&](const quantize_options& options, encoding as) {
     return error_message<value_error>([&] { pack(quantize_codes(w, options), as); });
   };
-  CHECK(refused({.bits = 1}, encoding::bitmap) ==
-        "bits is 1, must be at least 2 for a bitmap: 1-bit codes have no zero to leave out");
-  for (const scheme s : {scheme::asymmetric, scheme::two_level})
-    CHECK(refused({.scheme = s}, encoding::bitmap) ==
-          "a bitmap needs the symmetric scheme, in which a missing weight is an exact zero");
+  for (const encoding as : {encoding::bitmap, encoding::sparse}) {
+    CHECK(refused({.bits = 1}, as) == "bits is 1, must be at least 2 to leave out zeros: 1-bit codes have none");
+    for (const scheme s : {scheme::asymmetric, scheme::two_level})
+      CHECK(refused({.scheme = s}, as) ==
+            "to leave out zeros needs the symmetric scheme, in which a missing weight is an exact zero");
+  }
+  const pare::codebook no_zero{{-127, 127}};
+  CHECK(error_message<value_error>([&] { pare::quantize(w, no_zero, {.bits = 1}, encoding::sparse); }) ==
+        "the sparse encoding needs a codebook with a level 0, by which rows are filled up");
   CHECK(refused({}, encoding::dense) == "codes cannot be packed as dense floats: dequantize them first");
 }
 
 TEST_CASE("an empty matrix can be packed in any encoding") {
   for (const auto& [rows, cols] : {std::pair{0, 0}, {0, 5}, {5, 0}})
-    for (const auto as : {encoding::codes, encoding::bitmap}) {
+    for (const auto as : {encoding::codes, encoding::bitmap, encoding::sparse}) {
       const packed_matrix m = pare::quantize(Eigen::MatrixXf(rows, cols), {}, as);
       CHECK(m.rows() == rows);
       CHECK(m.cols() == cols);

@@ -1,4 +1,5 @@
 // packed_matrix over given bytes: what is not a packed matrix is refused.
+#include <pare/kernels/multiply.hpp>
 #include <pare/storage/pack.hpp>
 #include <pare/storage/unpack.hpp>
 #include <pare/tensor/eigen.hpp>
@@ -56,8 +57,12 @@ Eigen::MatrixXf weights() {
 
 std::vector<packed_matrix> all_encodings() {
   const Eigen::MatrixXf w = weights();
-  return {pare::pack_dense(w), pare::quantize(w), pare::quantize(w, {.scheme = scheme::two_level}),
-          pare::quantize(w, pare::nf4()), pare::quantize(w, {}, encoding::bitmap)};
+  return {pare::pack_dense(w),
+          pare::quantize(w),
+          pare::quantize(w, {.scheme = scheme::two_level}),
+          pare::quantize(w, pare::nf4()),
+          pare::quantize(w, {}, encoding::bitmap),
+          pare::quantize(w, {}, encoding::sparse)};
 }
 
 }  // namespace
@@ -120,9 +125,9 @@ TEST_CASE("a format out of range is refused") {
     CHECK(refused(dense, [&](auto& f) { f.group_size = size; }));
   }
   CHECK(refused(dense, [](auto& f) { f.group_size = 5; }));
-  for (const int unknown : {-1, 3, 255}) {
+  for (const int unknown : {-1, 4, 255}) {
     CHECK(refused(codes, [&](auto& f) { f.encoding = static_cast<encoding>(unknown); }));
-    CHECK(refused(codes, [&](auto& f) { f.scheme = static_cast<scheme>(unknown); }));
+    CHECK(refused(codes, [&](auto& f) { f.scheme = static_cast<scheme>(unknown - (unknown == 4)); }));
   }
   for (const scheme s : {scheme::asymmetric, scheme::two_level}) {
     CHECK(refused(bitmap, [&](auto& f) { f.scheme = s; }));
@@ -161,12 +166,50 @@ TEST_CASE("a bitmap whose masks ask for more or fewer codes than there are is re
   }
 }
 
-TEST_CASE("every truncation of a bitmap is refused") {
-  parts p(pare::quantize(weights(), {}, encoding::bitmap));
-  index_t accepted = 0;
-  while (!p.bytes.empty()) {
-    p.bytes.resize(p.bytes.size() - std::min<std::size_t>(p.bytes.size(), 37));
-    accepted += !p.refused();
+TEST_CASE("a sparse matrix whose counts are wrong is refused") {
+  const packed_matrix m = pare::quantize(weights(), {.bits = 8}, encoding::sparse);
+  const parts good(m);
+  REQUIRE(m.layout().blocks == 2);  // groups of 32 and 18 columns: at most 8 and 5 steps
+  for (index_t panel = 0; panel < 3; ++panel)
+    for (const index_t block : {0, 1}) {
+      const auto at = static_cast<std::size_t>(m.panel(panel) - m.bytes().data() + m.layout().masks_at + block);
+      for (const int wrong : {9, 16, 255, static_cast<int>(good.get<std::uint8_t>(at)) - 1}) {
+        parts p = good;
+        INFO("panel " << panel << ", block " << block << ": " << wrong);
+        p.put(at, static_cast<std::uint8_t>(wrong));
+        CHECK(p.refused());
+      }
+    }
+}
+
+TEST_CASE("every truncation of a matrix without its zeros is refused") {
+  for (const encoding as : {encoding::bitmap, encoding::sparse}) {
+    parts p(pare::quantize(weights(), {}, as));
+    index_t accepted = 0;
+    while (!p.bytes.empty()) {
+      p.bytes.erase(p.bytes.end() - std::min<std::ptrdiff_t>(std::ssize(p.bytes), 37), p.bytes.end());
+      accepted += !p.refused();
+    }
+    CHECK(accepted == 0);
   }
-  CHECK(accepted == 0);
+}
+
+TEST_CASE("a sparse matrix with random codes and positions can be read and multiplied with") {
+  const packed_matrix m = pare::quantize(weights(), {}, encoding::sparse);
+  parts p(m);
+  std::uint32_t random = 1;
+  for (index_t panel = 0; panel < 3; ++panel) {
+    const auto begin = static_cast<std::size_t>(m.panel(panel) - m.bytes().data() + m.layout().values_at);
+    const auto end = panel < 2 ? static_cast<std::size_t>(m.panel(panel + 1) - m.bytes().data()) : p.bytes.size();
+    for (std::size_t at = begin; at < end; ++at)
+      p.put(at, static_cast<std::uint8_t>((random = random * 1664525u + 1013904223u) >> 24));
+  }
+  const packed_matrix wild = p.build();
+  Eigen::MatrixXf unpacked(m.rows(), m.cols()), x = Eigen::MatrixXf::Ones(m.cols(), 5), y(m.rows(), 5);
+  dequantize(wild, unpacked);
+  CHECK(unpacked.allFinite());
+  for (const auto inputs : {pare::precision::int8, pare::precision::float32}) {
+    multiply(wild, x, y, {.inputs = inputs});
+    CHECK(y.allFinite());
+  }
 }

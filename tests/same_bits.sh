@@ -5,7 +5,7 @@ set -euo pipefail
 
 expected=
 for command; do
-  for isa in scalar avx2 avx512 neon; do
+  for isa in scalar avx2 avx2_vnni avx512 neon neon_dot; do
     # shellcheck disable=SC2086
     if ! output=$(PARE_ISA=$isa $command 2>&1); then
       [[ $output == *"instruction set $isa is not available"* ]] && continue
@@ -13,7 +13,7 @@ for command; do
       exit 1
     fi
     hash=${output%%$'\n'*}
-    printf '%s  %-6s  %s\n' "$hash" "$isa" "$command"
+    printf '%s  %-9s  %s\n' "$hash" "$isa" "$command"
     expected=${expected:-$hash}
     if [[ $hash != "$expected" ]]; then
       printf 'expected %s\n' "$expected" >&2

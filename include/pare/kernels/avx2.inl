@@ -1,7 +1,8 @@
-// The vocabulary for AVX2 with FMA and F16C: two registers of 256 bits per word. Meanings: scalar.inl.
+// The vocabulary for AVX2 with FMA and F16C: two registers of 256 bits per word. Meanings: scalar.inl. Sums of products
+// of bytes are in avx2_sums.inl or avx2_vnni_sums.inl.
 
 inline constexpr bool decodes_in_registers = true;
-inline constexpr int samples_per_tile = 2;
+inline constexpr int float_tile = 2;
 
 struct f32x16 {
   __m256 a, b;
@@ -23,11 +24,14 @@ inline void store(float* p, f32x16 x) {
   _mm256_storeu_ps(p + 8, x.b);
 }
 inline f32x16 splat(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+inline __m256 load_first_8(const float* p, index_t n, float fill) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256i wanted = _mm256_cmpgt_epi32(_mm256_set1_epi32(n < 8 ? static_cast<int>(n) : 8), lane);
+  return _mm256_blendv_ps(_mm256_set1_ps(fill), _mm256_maskload_ps(p, wanted), _mm256_castsi256_ps(wanted));
+}
 inline f32x16 load_first(const float* p, index_t n, float fill) {
-  float lanes[16];
-  store(lanes, splat(fill));
-  for (index_t i = 0; i < n && i < 16; ++i) lanes[i] = p[i];
-  return load(lanes);
+  if (n >= 16) return load(p);
+  return {load_first_8(p, n, fill), load_first_8(p + 8, n < 8 ? 0 : n - 8, fill)};
 }
 inline f32x16 add(f32x16 x, f32x16 y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
 inline f32x16 sub(f32x16 x, f32x16 y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
@@ -130,32 +134,46 @@ inline u8x64 expand(std::uint64_t mask, const std::byte* p, std::uint8_t fill) {
   };
   return {join(0), join(4)};
 }
-// Narrow codes: products of neighbours fit 16 bits in pairs. Wide ones are widened first, even and odd columns apart.
-template <bool Narrow>
-inline __m256i dot_256(__m256i acc, __m256i codes, __m256i x) {
-  if constexpr (Narrow) {
-    const __m256i pairs = _mm256_maddubs_epi16(codes, x);
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-  } else {
-    const __m256i even_x = _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8);
-    const __m256i odd_x = _mm256_srai_epi16(x, 8);
-    const __m256i even = _mm256_madd_epi16(_mm256_and_si256(codes, _mm256_set1_epi16(255)), even_x);
-    const __m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(codes, 8), odd_x);
-    return _mm256_add_epi32(acc, _mm256_add_epi32(even, odd));
-  }
-}
-template <bool Narrow>
-inline i32x16 dot(i32x16 acc, u8x64 codes, const std::int8_t* x) {
+inline __m256i splat_four(const std::int8_t* x) {
   std::int32_t four;
   std::memcpy(&four, x, sizeof four);
-  const __m256i all = _mm256_set1_epi32(four);
-  return {dot_256<Narrow>(acc.a, codes.a, all), dot_256<Narrow>(acc.b, codes.b, all)};
+  return _mm256_set1_epi32(four);
+}
+inline u8x64 subtract(u8x64 codes, std::uint8_t zero) {
+  const __m256i zeros = _mm256_set1_epi8(static_cast<char>(zero));
+  return {_mm256_sub_epi8(codes.a, zeros), _mm256_sub_epi8(codes.b, zeros)};
+}
+// Each 16 bytes of the table twice.
+struct table64 {
+  __m256i part[4];
+};
+inline table64 load_table64(const std::int8_t* x) {
+  const auto twice = [&](int i) { return _mm256_broadcastsi128_si256(load_128(x + 16 * i)); };
+  return {{twice(0), twice(1), twice(2), twice(3)}};
+}
+// A shuffle looks at bits 0 to 3 of a position; bits 4 and 5, shifted to the top of their byte, choose among its
+// results.
+inline __m256i permute_256(const table64& table, __m256i positions) {
+  const auto from = [&](int i) { return _mm256_shuffle_epi8(table.part[i], positions); };
+  const __m256i bit_4 = _mm256_slli_epi16(positions, 3);
+  const __m256i bit_5 = _mm256_slli_epi16(positions, 2);
+  return _mm256_blendv_epi8(_mm256_blendv_epi8(from(0), from(1), bit_4), _mm256_blendv_epi8(from(2), from(3), bit_4),
+                            bit_5);
+}
+inline u8x64 permute(const table64& table, u8x64 positions) {
+  return {permute_256(table, positions.a), permute_256(table, positions.b)};
+}
+template <int Place>
+inline __m256i column_256(__m256i codes) {
+  if constexpr (Place == 0) return _mm256_and_si256(codes, _mm256_set1_epi32(255));
+  if constexpr (Place == 3) return _mm256_srli_epi32(codes, 24);
+  const __m128i from =
+      _mm_setr_epi8(Place, -1, -1, -1, Place + 4, -1, -1, -1, Place + 8, -1, -1, -1, Place + 12, -1, -1, -1);
+  return _mm256_shuffle_epi8(codes, _mm256_broadcastsi128_si256(from));
 }
 template <int Place>
 inline i32x16 column(u8x64 codes) {
-  const __m256i byte = _mm256_set1_epi32(255);
-  return {_mm256_and_si256(_mm256_srli_epi32(codes.a, 8 * Place), byte),
-          _mm256_and_si256(_mm256_srli_epi32(codes.b, 8 * Place), byte)};
+  return {column_256<Place>(codes.a), column_256<Place>(codes.b)};
 }
 // Always inlined: g++ 12 takes a function that only prefetches for one without effect and drops the call.
 [[gnu::always_inline]] inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }

@@ -1,7 +1,9 @@
 // The vocabulary for AVX-512 with VNNI and VBMI2: one register of 512 bits per word. Meanings: scalar.inl.
 
 inline constexpr bool decodes_in_registers = true;
-inline constexpr int samples_per_tile = 4;
+inline constexpr bool sums_start_in_16_bits = false;
+inline constexpr int int8_tile = 4;
+inline constexpr int float_tile = 4;
 
 using f32x16 = __m512;
 using i32x16 = __m512i;
@@ -77,15 +79,34 @@ inline u8x64 lookup(table16 table, u8x64 codes) { return {_mm512_shuffle_epi8(ta
 inline u8x64 expand(std::uint64_t mask, const std::byte* p, std::uint8_t fill) {
   return {_mm512_mask_expand_epi8(_mm512_set1_epi8(static_cast<char>(fill)), mask, _mm512_loadu_si512(p))};
 }
-template <bool Narrow>
 inline i32x16 dot(i32x16 acc, u8x64 codes, const std::int8_t* x) {
   std::int32_t four;
   std::memcpy(&four, x, sizeof four);
   return _mm512_dpbusd_epi32(acc, codes.v, _mm512_set1_epi32(four));
 }
+using run_sums = i32x16;
+inline run_sums begin_run(i32x16 acc) { return acc; }
+inline run_sums dot_run(run_sums run, u8x64 codes, const std::int8_t* x) { return dot(run, codes, x); }
+inline i32x16 end_run(i32x16, run_sums run) { return run; }
+inline u8x64 subtract(u8x64 codes, std::uint8_t zero) {
+  return {_mm512_sub_epi8(codes.v, _mm512_set1_epi8(static_cast<char>(zero)))};
+}
+using table64 = u8x64;
+inline table64 load_table64(const std::int8_t* x) { return {_mm512_loadu_si512(x)}; }
+inline u8x64 permute(table64 table, u8x64 positions) { return {_mm512_permutexvar_epi8(positions.v, table.v)}; }
+// The instruction takes x unsigned, so that 128 is added to it, and comes off with the sum of the weights.
+inline i32x16 dot_signed(i32x16 acc, u8x64 weights, u8x64 x) {
+  const __m512i shift = _mm512_set1_epi8(-128);
+  const __m512i excess = _mm512_dpbusd_epi32(_mm512_setzero_si512(), shift, weights.v);
+  return _mm512_sub_epi32(_mm512_dpbusd_epi32(acc, _mm512_xor_si512(x.v, shift), weights.v), excess);
+}
 template <int Place>
 inline i32x16 column(u8x64 codes) {
-  return _mm512_and_si512(_mm512_srli_epi32(codes.v, 8 * Place), _mm512_set1_epi32(255));
+  if constexpr (Place == 0) return _mm512_and_si512(codes.v, _mm512_set1_epi32(255));
+  if constexpr (Place == 3) return _mm512_srli_epi32(codes.v, 24);
+  const __m128i from =
+      _mm_setr_epi8(Place, -1, -1, -1, Place + 4, -1, -1, -1, Place + 8, -1, -1, -1, Place + 12, -1, -1, -1);
+  return _mm512_shuffle_epi8(codes.v, _mm512_broadcast_i32x4(from));
 }
 // Always inlined: g++ 12 takes a function that only prefetches for one without effect and drops the call.
 [[gnu::always_inline]] inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }

@@ -12,9 +12,10 @@ struct packed_inputs {
   index_t stride = 0;                 // elements between samples, a multiple of 64
   std::int8_t* codes = nullptr;       // -127 to 127
   float* scales = nullptr;            // [batch, groups] of codes
-  std::int32_t* code_sums = nullptr;  // [batch, groups]: sum of the codes of a group
+  std::int32_t* zero_sums = nullptr;  // [batch, groups]: -zero · sum of the codes of a group; zero is the zero level,
+                                      // or 1 where every group of weights has a zero point of its own
   float* values = nullptr;            // the inputs themselves
-  float* value_sums = nullptr;        // [batch, groups]: sum of the values of a group, see pack_inputs
+  float* value_sums = nullptr;        // [batch, groups]: scale · sum of the codes, or the sum of the values
 };
 
 // x [batch, cols] with x_stride floats between samples; x is readable, in multiples of 16 floats, beyond cols.
@@ -37,12 +38,11 @@ struct input_arguments {
 // Exactly, for one row, with fma(a, b, c) rounded once and groups g in ascending order:
 //   multiply_int8   d_g = sum (level - zero) · code                          in integers
 //                   acc = fma(d_g, scale_g · input_scale_g, acc)
-//                   off = fma(offset_g, input_scale_g · code_sum_g, off)      two_level only
-//   multiply_float  t_j = fma(level - zero, x, t_j) over the columns at place j = 0..3 of their step, ascending
-//                   acc = fma((t_0 + t_1) + (t_2 + t_3), scale_g, acc)
-//                   off = fma(offset_g, value_sum_g, off)                     two_level only
+//   multiply_float  t_j = fma(level - zero, x, t_j) over the columns with column mod 2 = j in their group, ascending
+//                   acc = fma(t_0 + t_1, scale_g, acc)
+//   both            off = fma(offset_g, value_sum_g, off)                     two_level only
 //   both            y   = fma(acc, unit, bias), or fma(acc, unit, fma(off, offset_unit, bias)) with two_level
-//   dense           t_j likewise over the whole row of weights; y = ((t_0 + t_1) + (t_2 + t_3)) + bias
+//   dense           t_j likewise over the whole row of weights; y = (t_0 + t_1) + bias
 // No kernel allocates, locks or throws; y does not overlap the inputs.
 struct multiply_arguments {
   const packed_matrix* weights;

@@ -59,15 +59,15 @@ inline void decode_chunk(int bits, const std::byte* bytes, index_t steps, std::b
   }
 }
 
-// Sources of codes for a walk over a panel: chunk(steps) moves on to the next chunk, step<S>(chunk) is its S-th vector,
-// decode(chunk, steps, out) all of them as bytes.
+// Sources of codes of so many `bits` for a walk over a panel: chunk(steps) moves on to the next chunk, step<S>(chunk)
+// is its S-th vector, decode(chunk, steps, out) all of them as bytes.
 
 // k-bit planes, decoded in registers.
 template <int Bits>
 class plane_source {
  public:
   using chunk_type = chunk_planes<Bits>;
-  static constexpr bool narrow = Bits < 8;
+  static constexpr int bits = Bits;
 
   plane_source(const packed_matrix& w, const std::byte* panel) : next_(panel + w.layout().values_at) {}
 
@@ -94,7 +94,7 @@ template <int Bits>
 class level_source {
  public:
   using chunk_type = chunk_planes<Bits>;
-  static constexpr bool narrow = false;
+  static constexpr int bits = 8;  // of the levels
 
   level_source(const packed_matrix& w, const std::byte* panel) : planes_(w, panel), table_(load_table(w.levels())) {}
 
@@ -113,63 +113,98 @@ class level_source {
   table16 table_;
 };
 
-// Everything else goes through memory: a chunk is decoded to bytes first. Codebooks look their levels up there, bitmaps
-// are expanded, with the zero point where there is no code.
-class byte_source {
+// Everything else goes through memory: codes are decoded to bytes first, those of a codebook to its levels.
+class chunk_reader {
  public:
-  using chunk_type = const std::byte*;
-  static constexpr bool narrow = false;
+  chunk_reader(const packed_format& format, const std::byte* planes, const std::uint8_t* levels)
+      : bits_(format.bits), levels_(format.codebook ? levels : nullptr), next_(planes) {}
+  chunk_reader(int bits, const std::byte* planes) : bits_(bits), levels_(nullptr), next_(planes) {}
 
-  byte_source(const packed_matrix& w, const std::byte* panel)
-      : bits_(w.format().bits),
-        levels_(w.format().codebook ? w.levels() : nullptr),
-        zero_(static_cast<std::uint8_t>(zero_level(w.format()))),
-        next_(panel + w.layout().values_at) {
-    if (w.format().encoding != encoding::bitmap) return;
-    masks_ = panel + w.layout().masks_at;
-    index_t nonzeros = 0;
-    for (index_t s = 0; s < w.layout().steps; ++s) nonzeros += std::popcount(mask(s));
-    steps_left_ = (nonzeros + step_codes - 1) / step_codes;
-  }
-
-  chunk_type chunk(index_t steps) {
-    if (masks_ == nullptr)
-      read(steps, dense_);
-    else
-      expand_chunk(steps);
-    return dense_;
-  }
-  template <int Step>
-  PARE_INLINE u8x64 step(const chunk_type& chunk) const {
-    return load_codes(chunk + Step * step_codes);
-  }
-  void decode(const chunk_type& chunk, index_t steps, std::byte* out) const {
-    std::memcpy(out, chunk, static_cast<std::size_t>(steps * step_codes));
-  }
-
- private:
-  std::uint64_t mask(index_t step) const {
-    std::uint64_t bits;
-    std::memcpy(&bits, masks_ + step * 8, 8);
-    return bits;
-  }
-
-  // Decodes the next `steps` steps of codes, as levels.
+  // The next `steps` steps.
   void read(index_t steps, std::byte* out) {
     decode_chunk(bits_, next_, steps, out);
-    next_ += chunk_bytes(bits_, chunk_steps);
+    next_ += bits_ * step_codes;  // chunk_bytes of a whole chunk
     if (levels_ == nullptr) return;
     for (index_t i = 0; i < steps * step_codes; ++i)
       out[i] = static_cast<std::byte>(levels_[std::to_integer<std::size_t>(out[i]) >> (bits_ == 1)]);
   }
 
-  void expand_chunk(index_t steps) {
-    for (index_t s = 0; s < steps; ++s) {
-      const std::uint64_t bits = mask(next_mask_++);
+ private:
+  int bits_;
+  const std::uint8_t* levels_;
+  const std::byte* next_;
+};
+
+// A run of steps one by one.
+class step_reader {
+ public:
+  step_reader(chunk_reader chunks, index_t steps) : chunks_(chunks), steps_left_(steps) {}
+
+  u8x64 next() {
+    if (at_ == end_) {
+      const index_t steps = steps_left_ < chunk_steps ? steps_left_ : chunk_steps;
+      chunks_.read(steps, bytes_);
+      steps_left_ -= steps;
+      at_ = bytes_;
+      end_ = bytes_ + steps * step_codes;
+    }
+    const u8x64 codes = load_codes(at_);
+    at_ += step_codes;
+    return codes;
+  }
+
+ private:
+  chunk_reader chunks_;
+  index_t steps_left_;
+  const std::byte* at_ = nullptr;
+  const std::byte* end_ = nullptr;
+  alignas(64) std::byte bytes_[chunk_steps * step_codes];
+};
+
+// Readers of whole panels: chunk(steps) is the next chunk in the order of columns, as bytes, with the zero level where
+// a code has been left out.
+
+class dense_reader {
+ public:
+  dense_reader(const packed_matrix& w, const std::byte* panel)
+      : chunks_(w.format(), panel + w.layout().values_at, w.levels()) {}
+
+  const std::byte* chunk(index_t steps) {
+    chunks_.read(steps, bytes_);
+    return bytes_;
+  }
+
+ private:
+  chunk_reader chunks_;
+  alignas(64) std::byte bytes_[chunk_steps * step_codes];
+};
+
+class bitmap_reader {
+ public:
+  bitmap_reader(const packed_matrix& w, const std::byte* panel)
+      : chunks_(w.format(), panel + w.layout().values_at, w.levels()),
+        zero_(static_cast<std::uint8_t>(zero_level(w.format()))),
+        next_mask_(panel + w.layout().masks_at) {
+    index_t nonzeros = 0;
+    for (index_t s = 0; s < w.layout().steps; ++s) nonzeros += std::popcount(mask(s));
+    steps_left_ = steps_of(nonzeros);
+  }
+
+  const std::byte* chunk(index_t steps) {
+    for (index_t s = 0; s < steps; ++s, next_mask_ += 8) {
+      const std::uint64_t bits = mask(0);
       if (kept_end_ - kept_begin_ < std::popcount(bits)) refill();
-      store_codes(dense_ + s * step_codes, expand(bits, kept_ + kept_begin_, zero_));
+      store_codes(bytes_ + s * step_codes, expand(bits, kept_ + kept_begin_, zero_));
       kept_begin_ += std::popcount(bits);
     }
+    return bytes_;
+  }
+
+ private:
+  std::uint64_t mask(index_t step) const {
+    std::uint64_t bits;
+    std::memcpy(&bits, next_mask_ + step * 8, 8);
+    return bits;
   }
 
   // Moves what is left, less than a step, to the front and decodes the next chunk of codes behind it.
@@ -177,22 +212,117 @@ class byte_source {
     const index_t left = kept_end_ - kept_begin_;
     std::memmove(kept_, kept_ + kept_begin_, static_cast<std::size_t>(left));
     const index_t steps = steps_left_ < chunk_steps ? steps_left_ : chunk_steps;
-    read(steps, kept_ + left);
+    chunks_.read(steps, kept_ + left);
     steps_left_ -= steps;
     kept_begin_ = 0;
     kept_end_ = left + steps * step_codes;
   }
 
-  int bits_;
-  const std::uint8_t* levels_;
+  chunk_reader chunks_;
   std::uint8_t zero_;
-  const std::byte* next_;
-  const std::byte* masks_ = nullptr;
+  const std::byte* next_mask_;
   index_t steps_left_ = 0;
-  index_t next_mask_ = 0;
   index_t kept_begin_ = 0;
   index_t kept_end_ = 0;
-  alignas(64) std::byte dense_[chunk_steps * step_codes];
+  alignas(64) std::byte bytes_[chunk_steps * step_codes];
   // Room for what is left of a chunk, the next one, and an expansion that reads on to its end.
   alignas(64) std::byte kept_[(chunk_steps + 2) * step_codes];
 };
+
+// The positions and codes of a sparse panel.
+class listed_steps {
+ public:
+  listed_steps(const packed_matrix& w, const std::byte* panel)
+      : listed_steps(w, panel, count(panel + w.layout().masks_at, w.layout().blocks)) {}
+
+  index_t next_count() { return std::to_integer<index_t>(*next_count_++); }
+  u8x64 next_positions() { return positions_.next(); }
+  u8x64 next_codes() { return codes_.next(); }
+
+ private:
+  static index_t count(const std::byte* counts, index_t blocks) {
+    index_t steps = 0;
+    for (index_t block = 0; block < blocks; ++block) steps += std::to_integer<index_t>(counts[block]);
+    return steps;
+  }
+  listed_steps(const packed_matrix& w, const std::byte* panel, index_t steps)
+      : next_count_(panel + w.layout().masks_at),
+        positions_({position_bits, panel + w.layout().values_at}, steps),
+        codes_({w.format(), panel + w.layout().values_at + planes_bytes(position_bits, steps), w.levels()}, steps) {}
+
+  const std::byte* next_count_;
+  step_reader positions_;
+  step_reader codes_;
+};
+
+class sparse_reader {
+ public:
+  sparse_reader(const packed_matrix& w, const std::byte* panel)
+      : layout_(w.layout()), zero_(static_cast<std::byte>(zero_level(w.format()))), steps_(w, panel) {}
+
+  const std::byte* chunk(index_t steps) {
+    for (index_t s = 0; s < steps; ++s) {
+      if (block_step_ == block_end_) fill_block();
+      std::memcpy(bytes_ + s * step_codes, block_ + block_step_++ * step_codes, step_codes);
+    }
+    return bytes_;
+  }
+
+ private:
+  void fill_block() {
+    block_step_ = 0;
+    block_end_ = layout_.steps_in_block(next_block_++);
+    std::fill_n(block_, block_steps * step_codes, zero_);
+    for (index_t left = steps_.next_count(); left > 0; --left) {
+      std::byte positions[step_codes];
+      std::byte codes[step_codes];
+      store_codes(positions, steps_.next_positions());
+      store_codes(codes, steps_.next_codes());
+      for (index_t i = 0; i < step_codes; ++i) {
+        if (codes[i] == zero_) continue;
+        const index_t position = std::to_integer<index_t>(positions[i]);
+        block_[position / step_cols * step_codes + i / step_cols * step_cols + position % step_cols] = codes[i];
+      }
+    }
+  }
+
+  const panel_layout& layout_;
+  std::byte zero_;
+  listed_steps steps_;
+  index_t next_block_ = 0;
+  index_t block_step_ = 0;
+  index_t block_end_ = 0;
+  std::byte block_[block_steps * step_codes];
+  alignas(64) std::byte bytes_[chunk_steps * step_codes];
+};
+
+// Any reader.
+struct byte_source {
+  static constexpr int bits = 8;  // at most
+
+  void* reader;
+  const std::byte* (*next_chunk)(void* reader, index_t steps);
+
+  const std::byte* chunk(index_t steps) { return next_chunk(reader, steps); }
+};
+
+template <class Reader>
+const std::byte* next_chunk_of(void* reader, index_t steps) {
+  return static_cast<Reader*>(reader)->chunk(steps);
+}
+
+template <class Reader, class Use>
+void use_reader(const packed_matrix& w, const std::byte* panel, Use&& use) {
+  Reader reader(w, panel);
+  use(byte_source{&reader, next_chunk_of<Reader>});
+}
+
+// Calls use(source) with a source for whichever encoding the codes have.
+template <class Use>
+void use_byte_source(const packed_matrix& w, const std::byte* panel, Use&& use) {
+  switch (w.format().encoding) {
+    case encoding::bitmap: return use_reader<bitmap_reader>(w, panel, use);
+    case encoding::sparse: return use_reader<sparse_reader>(w, panel, use);
+    default: return use_reader<dense_reader>(w, panel, use);
+  }
+}

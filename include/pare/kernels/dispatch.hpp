@@ -22,6 +22,7 @@ inline const kernel_table& active_kernels() { return compiled_kernels(); }
 
 #else
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -68,12 +69,7 @@ inline namespace PARE_BASELINE {
 namespace scalar {
 #include <pare/kernels/scalar.inl>
 //
-#include <pare/kernels/decode.inl>
-#include <pare/kernels/inputs.inl>
-#include <pare/kernels/multiply.inl>
-//
-#include <pare/kernels/elementwise.inl>
-#include <pare/kernels/table.inl>
+#include <pare/kernels/every_kernel.inl>
 }  // namespace scalar
 
 #undef PARE_INLINE
@@ -94,13 +90,30 @@ namespace scalar {
 namespace avx2 {
 #include <pare/kernels/avx2.inl>
 //
-#include <pare/kernels/decode.inl>
-#include <pare/kernels/inputs.inl>
-#include <pare/kernels/multiply.inl>
+#include <pare/kernels/avx2_sums.inl>
 //
-#include <pare/kernels/elementwise.inl>
-#include <pare/kernels/table.inl>
+#include <pare/kernels/every_kernel.inl>
 }  // namespace avx2
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avxvnni,avx2,fma,f16c"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avxvnni,avx2,fma,f16c")
+#endif
+namespace avx2_vnni {
+#include <pare/kernels/avx2.inl>
+//
+#include <pare/kernels/avx2_vnni_sums.inl>
+//
+#include <pare/kernels/every_sum.inl>
+inline constexpr kernel_table kernels = with_these_sums(avx2::kernels);
+}  // namespace avx2_vnni
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
@@ -118,12 +131,7 @@ namespace avx2 {
 namespace avx512 {
 #include <pare/kernels/avx512.inl>
 //
-#include <pare/kernels/decode.inl>
-#include <pare/kernels/inputs.inl>
-#include <pare/kernels/multiply.inl>
-//
-#include <pare/kernels/elementwise.inl>
-#include <pare/kernels/table.inl>
+#include <pare/kernels/every_kernel.inl>
 }  // namespace avx512
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -136,13 +144,34 @@ namespace avx512 {
 namespace neon {
 #include <pare/kernels/neon.inl>
 //
-#include <pare/kernels/decode.inl>
-#include <pare/kernels/inputs.inl>
-#include <pare/kernels/multiply.inl>
+#include <pare/kernels/neon_sums.inl>
 //
-#include <pare/kernels/elementwise.inl>
-#include <pare/kernels/table.inl>
+#include <pare/kernels/every_kernel.inl>
 }  // namespace neon
+
+// clang has the instructions' intrinsics in such a region from version 17 on.
+#if !defined(__clang__) || __clang_major__ >= 17
+#define PARE_HAS_NEON_DOT
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("arch=armv8.2-a+dotprod")
+#endif
+namespace neon_dot {
+#include <pare/kernels/neon.inl>
+//
+#include <pare/kernels/neon_dot_sums.inl>
+//
+#include <pare/kernels/every_sum.inl>
+inline constexpr kernel_table kernels = with_these_sums(neon::kernels);
+}  // namespace neon_dot
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
 
 #endif
 
@@ -155,18 +184,23 @@ namespace neon {
 inline const kernel_table& active_kernels() {
   switch (active_instruction_set()) {
 #if defined(__x86_64__)
-    case instruction_set::avx2: return avx2::table();
-    case instruction_set::avx512: return avx512::table();
+    case instruction_set::avx2: return avx2::kernels;
+    case instruction_set::avx2_vnni: return avx2_vnni::kernels;
+    case instruction_set::avx512: return avx512::kernels;
 #elif defined(__aarch64__)
-    case instruction_set::neon: return neon::table();
+    case instruction_set::neon: return neon::kernels;
+#if defined(PARE_HAS_NEON_DOT)
+    case instruction_set::neon_dot: return neon_dot::kernels;
 #endif
-    default: return scalar::table();
+#endif
+    default: return scalar::kernels;
   }
 }
 
 }  // namespace PARE_BASELINE
 }  // namespace pare::detail
 
+#undef PARE_HAS_NEON_DOT
 #undef PARE_BASELINE
 #undef PARE_UNROLL
 #undef PARE_INLINE_LAMBDA

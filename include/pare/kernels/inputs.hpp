@@ -15,8 +15,10 @@ namespace detail {
 
 inline constexpr index_t lanes = 16;
 
-// Elements between packed samples: whole vectors may be written at the last group.
-inline index_t packed_stride(const packed_matrix& w) { return round_up(w.layout().steps * step_cols + lanes, 64); }
+// Elements between packed samples: whole vectors of 16 may be written at the last group, and 64 read from any step.
+inline index_t packed_stride(const packed_matrix& w) {
+  return round_up((w.layout().steps + block_steps) * step_cols, 64);
+}
 
 // Weights that are floats are multiplied with floats.
 inline precision effective_precision(const packed_matrix& w, precision wanted) {
@@ -39,19 +41,21 @@ class input_buffer {
     const auto count = [&](index_t each) { return static_cast<std::size_t>(batch_ * each); };
     if (codes_) {
       int8_ = allocate_aligned<std::int8_t>(count(elements_));
-      sums_ = allocate_aligned<std::int32_t>(count(groups_));
+      scales_ = allocate_aligned<float>(count(groups_));
+      zero_sums_ = allocate_aligned<std::int32_t>(count(groups_));
     }
     if (values_) floats_ = allocate_aligned<float>(count(elements_));
-    scales_ = allocate_aligned<float>(count(groups_));
+    value_sums_ = allocate_aligned<float>(count(groups_));
   }
 
   packed_inputs for_matrix(const packed_matrix& w) const noexcept {
     packed_inputs inputs;
     inputs.stride = packed_stride(w);
     inputs.codes = int8_.get();
-    inputs.scales = inputs.value_sums = scales_.get();
-    inputs.code_sums = sums_.get();
+    inputs.scales = scales_.get();
+    inputs.zero_sums = zero_sums_.get();
     inputs.values = floats_.get();
+    inputs.value_sums = value_sums_.get();
     return inputs;
   }
 
@@ -62,9 +66,10 @@ class input_buffer {
   bool codes_ = false;
   bool values_ = false;
   aligned_array<std::int8_t> int8_;
-  aligned_array<std::int32_t> sums_;
-  aligned_array<float> floats_;
   aligned_array<float> scales_;
+  aligned_array<std::int32_t> zero_sums_;
+  aligned_array<float> floats_;
+  aligned_array<float> value_sums_;
 };
 
 // Copies samples [batch, features] to out, `stride` floats apart.

@@ -25,6 +25,8 @@ PARE_INLINE void for_each_group(const input_arguments& a, Visit&& visit) {
 
 // Vectors of 16 may be written beyond a group's end, where the next group or padding follows; what is beyond is zero.
 inline void quantize_inputs(const input_arguments& a) noexcept {
+  const packed_format& format = a.weights->format();
+  const std::int32_t zero = format.scheme == scheme::asymmetric ? 1 : zero_level(format);
   const index_t groups = a.weights->layout().groups;
   const i32x16 magnitude_bits = splat_int(0x7fffffff);
   for_each_group(a, [&](index_t sample, index_t group, index_t col, index_t count, index_t position) {
@@ -34,8 +36,8 @@ inline void quantize_inputs(const input_arguments& a) noexcept {
     for (index_t i = 0; i < count; i += 16)
       most = max(most, bit_and(as_int(load_first(x + i, count - i, 0)), magnitude_bits));
     const float largest = std::bit_cast<float>(max_lanes(most));
-    const bool zero = largest < 0x1p-100f;
-    const f32x16 inverse = splat(zero ? 0.0f : 127.0f / largest);
+    const bool tiny = largest < 0x1p-100f;
+    const f32x16 inverse = splat(tiny ? 0.0f : 127.0f / largest);
     i32x16 sum = splat_int(0);
     std::int8_t* out = a.packed.codes + sample * a.packed.stride + position;
     for (index_t i = 0; i < count; i += 16) {
@@ -44,8 +46,11 @@ inline void quantize_inputs(const input_arguments& a) noexcept {
       store_s8(out + i, codes);
       sum = add(sum, codes);
     }
-    a.packed.scales[sample * groups + group] = zero ? 0.0f : largest / 127.0f;
-    a.packed.code_sums[sample * groups + group] = sum_lanes(sum);
+    const index_t at = sample * groups + group;
+    const std::int32_t code_sum = sum_lanes(sum);
+    a.packed.scales[at] = tiny ? 0.0f : largest / 127.0f;
+    a.packed.zero_sums[at] = -zero * code_sum;
+    a.packed.value_sums[at] = a.packed.scales[at] * static_cast<float>(code_sum);
   });
 }
 

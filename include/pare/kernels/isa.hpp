@@ -11,6 +11,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 #include <pare/tensor/error.hpp>
@@ -19,17 +21,21 @@ namespace pare {
 
 // Later ones are preferred where the machine has them. Results are the same bits with each.
 enum class instruction_set {
-  scalar,  // plain C++, everywhere
-  avx2,    // x86 with AVX2, FMA and F16C
-  avx512,  // x86 with AVX-512 F, BW, VL, DQ, VNNI, VBMI and VBMI2
-  neon,    // AArch64
+  scalar,     // plain C++, everywhere
+  avx2,       // x86 with AVX2, FMA and F16C
+  avx2_vnni,  // the same with AVX-VNNI
+  avx512,     // x86 with AVX-512 F, BW, VL, DQ, VNNI, VBMI and VBMI2
+  neon,       // AArch64
+  neon_dot,   // the same with the dot product instructions, where the compiler is g++, or clang from version 17 on
 };
 
-inline constexpr std::array instruction_sets = {instruction_set::scalar, instruction_set::avx2, instruction_set::avx512,
-                                                instruction_set::neon};
+inline constexpr std::array instruction_sets = {instruction_set::scalar,    instruction_set::avx2,
+                                                instruction_set::avx2_vnni, instruction_set::avx512,
+                                                instruction_set::neon,      instruction_set::neon_dot};
 
 constexpr std::string_view name(instruction_set isa) noexcept {
-  constexpr std::array<std::string_view, instruction_sets.size()> names = {"scalar", "avx2", "avx512", "neon"};
+  constexpr std::array<std::string_view, instruction_sets.size()> names = {"scalar", "avx2", "avx2_vnni",
+                                                                           "avx512", "neon", "neon_dot"};
   return names[static_cast<std::size_t>(isa)];
 }
 
@@ -53,10 +59,14 @@ class x86_features {
     constexpr unsigned f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
     constexpr unsigned vbmi = 1u << 1, vbmi2 = 1u << 6, vnni = 1u << 11;
     constexpr unsigned in_b = f | dq | bw | vl, in_c = vbmi | vbmi2 | vnni;
+    const unsigned subleaves = a;
     avx512 = avx2 && (b & in_b) == in_b && (c & in_c) == in_c && (saved & zmm) == zmm;
+    constexpr unsigned avx_vnni = 1u << 4;
+    avx2_vnni = avx2 && subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & avx_vnni);
   }
 
   bool avx2 = false;
+  bool avx2_vnni = false;
   bool avx512 = false;
 
  private:
@@ -68,15 +78,28 @@ class x86_features {
   }
 };
 
+#elif defined(__aarch64__)
+
+inline bool has_dot_products() {
+#if !defined(__linux__) || (defined(__clang__) && __clang_major__ < 17)
+  return false;
+#else
+  constexpr unsigned long asimddp = 1ul << 20;  // HWCAP_ASIMDDP
+  return getauxval(AT_HWCAP) & asimddp;
+#endif
+}
+
 #endif
 
 inline bool has(instruction_set isa) {
 #if defined(__x86_64__)
   static const x86_features features;
   if (isa == instruction_set::avx2) return features.avx2;
+  if (isa == instruction_set::avx2_vnni) return features.avx2_vnni;
   if (isa == instruction_set::avx512) return features.avx512;
 #elif defined(__aarch64__)
   if (isa == instruction_set::neon) return true;
+  if (isa == instruction_set::neon_dot) return has_dot_products();
 #endif
   return isa == instruction_set::scalar;
 }
@@ -104,7 +127,7 @@ inline instruction_set initial_instruction_set() {
   if (wanted == nullptr || *wanted == '\0') return available_instruction_sets().back();
   for (const instruction_set isa : instruction_sets)
     if (name(isa) == wanted) return require_available(isa);
-  throw value_error(text("PARE_ISA is '", wanted, "', must be scalar, avx2, avx512 or neon"));
+  throw value_error(text("PARE_ISA is '", wanted, "', must be scalar, avx2, avx2_vnni, avx512, neon or neon_dot"));
 }
 
 inline std::atomic<instruction_set>& current_instruction_set() {

@@ -1,7 +1,8 @@
-// The vocabulary for AArch64: four registers of 128 bits per word. Meanings: scalar.inl.
+// The vocabulary for AArch64: four registers of 128 bits per word. Meanings: scalar.inl. Sums of products of bytes are
+// in neon_sums.inl or neon_dot_sums.inl.
 
 inline constexpr bool decodes_in_registers = true;
-inline constexpr int samples_per_tile = 2;
+inline constexpr int float_tile = 2;
 
 struct f32x16 {
   float32x4_t q[4];
@@ -36,6 +37,7 @@ inline f32x16 splat(float x) {
   return each_float([&](int) { return vdupq_n_f32(x); });
 }
 inline f32x16 load_first(const float* p, index_t n, float fill) {
+  if (n >= 16) return load(p);
   float lanes[16];
   store(lanes, splat(fill));
   for (index_t i = 0; i < n && i < 16; ++i) lanes[i] = p[i];
@@ -165,25 +167,21 @@ inline u8x64 expand(std::uint64_t mask, const std::byte* p, std::uint8_t fill) {
   }
   return each_byte([&](int i) { return vcombine_u8(eight[2 * i], eight[2 * i + 1]); });
 }
-// 16 signed codes of at most 127 in magnitude: neighbours' products fit 16 bits in pairs.
-inline int32x4_t dot_signed(int32x4_t acc, int8x16_t codes, int8x16_t x) {
-  const int16x8_t low = vmull_s8(vget_low_s8(codes), vget_low_s8(x));
-  const int16x8_t high = vmull_high_s8(codes, x);
-  return vpadalq_s16(acc, vpaddq_s16(low, high));
-}
-template <bool Narrow>
-inline i32x16 dot(const i32x16& acc, const u8x64& codes, const std::int8_t* x) {
+inline int8x16_t splat_four(const std::int8_t* x) {
   std::int32_t four;
   std::memcpy(&four, x, sizeof four);
-  const int8x16_t all = vreinterpretq_s8_s32(vdupq_n_s32(four));
-  return each_int([&](int i) {
-    if constexpr (Narrow) return dot_signed(acc.q[i], vreinterpretq_s8_u8(codes.q[i]), all);
-    // code = 2 · (code / 2) + code mod 2, both of which are signed bytes
-    const int8x16_t half = vreinterpretq_s8_u8(vshrq_n_u8(codes.q[i], 1));
-    const int8x16_t odd = vreinterpretq_s8_u8(vandq_u8(codes.q[i], vdupq_n_u8(1)));
-    const int32x4_t halves = dot_signed(vdupq_n_s32(0), half, all);
-    return dot_signed(vaddq_s32(acc.q[i], vaddq_s32(halves, halves)), odd, all);
-  });
+  return vreinterpretq_s8_s32(vdupq_n_s32(four));
+}
+inline u8x64 subtract(const u8x64& codes, std::uint8_t zero) {
+  return each_byte([&](int i) { return vsubq_u8(codes.q[i], vdupq_n_u8(zero)); });
+}
+using table64 = uint8x16x4_t;
+inline table64 load_table64(const std::int8_t* x) {
+  const u8x64 codes = load_codes(reinterpret_cast<const std::byte*>(x));
+  return {{codes.q[0], codes.q[1], codes.q[2], codes.q[3]}};
+}
+inline u8x64 permute(const table64& table, const u8x64& positions) {
+  return each_byte([&](int i) { return vqtbl4q_u8(table, positions.q[i]); });
 }
 template <int Place>
 inline i32x16 column(const u8x64& codes) {

@@ -1,7 +1,9 @@
 // The vocabulary in plain C++: what every word means. Included inside the region and namespace of its instruction set.
 
 inline constexpr bool decodes_in_registers = false;
-inline constexpr int samples_per_tile = 1;
+inline constexpr bool sums_start_in_16_bits = false;
+inline constexpr int int8_tile = 1;  // samples that the multiply takes at once
+inline constexpr int float_tile = 1;
 
 struct f32x16 {
   float lane[16];
@@ -173,12 +175,36 @@ inline u8x64 lookup(const table16& table, const u8x64& codes) {
 inline u8x64 expand(std::uint64_t mask, const std::byte* p, std::uint8_t fill) {
   return each_byte([&](int i) { return mask >> i & 1 ? std::to_integer<std::uint8_t>(*p++) : fill; });
 }
-// acc[r] + sum over c = 0..3 of codes[4 r + c] · x[c]. Narrow promises codes of at most 127.
-template <bool Narrow>
+// acc[r] + sum over c = 0..3 of codes[4 r + c] · x[c]
 inline i32x16 dot(const i32x16& acc, const u8x64& codes, const std::int8_t* x) {
   return each_int([&](int r) {
     std::int32_t sum = acc.lane[r];
     for (int c = 0; c < 4; ++c) sum += codes.byte[4 * r + c] * x[c];
+    return sum;
+  });
+}
+// The same for codes below 128, over a run of steps: acc = end_run(acc, dot_run(... dot_run(begin_run(acc), ...))). A
+// set that sums_start_in_16_bits adds no more steps to a run than fit.
+using run_sums = i32x16;
+inline run_sums begin_run(const i32x16& acc) { return acc; }
+inline run_sums dot_run(const run_sums& run, const u8x64& codes, const std::int8_t* x) { return dot(run, codes, x); }
+inline i32x16 end_run(const i32x16&, const run_sums& run) { return run; }
+// Bytes minus `zero`, as signed bytes from here on
+inline u8x64 subtract(const u8x64& codes, std::uint8_t zero) {
+  return each_byte([&](int i) { return codes.byte[i] - zero; });
+}
+// x[position] for positions below 64 in a table of 64 signed bytes
+using table64 = u8x64;
+inline table64 load_table64(const std::int8_t* x) { return load_codes(reinterpret_cast<const std::byte*>(x)); }
+inline u8x64 permute(const table64& table, const u8x64& positions) {
+  return each_byte([&](int i) { return table.byte[positions.byte[i]]; });
+}
+// acc[r] + sum over c = 0..3 of weights[4 r + c] · x[4 r + c] for signed bytes, those of x above -128
+inline i32x16 dot_signed(const i32x16& acc, const u8x64& weights, const u8x64& x) {
+  return each_int([&](int r) {
+    std::int32_t sum = acc.lane[r];
+    for (int i = 4 * r; i < 4 * r + 4; ++i)
+      sum += static_cast<std::int8_t>(weights.byte[i]) * static_cast<std::int8_t>(x.byte[i]);
     return sum;
   });
 }

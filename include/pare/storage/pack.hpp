@@ -1,12 +1,20 @@
 // Packing: from plain codes or floats into the panel layout, and back.
 #pragma once
 
+#include <optional>
+
 #include <pare/quantize/affine.hpp>
 #include <pare/quantize/codebook.hpp>
 #include <pare/storage/packed_matrix.hpp>
 
 namespace pare {
 namespace detail {
+
+inline std::optional<int> code_of_zero_level(const quantized_codes& q) {
+  const auto zero = std::find(q.levels.begin(), q.levels.end(), 0);
+  if (zero == q.levels.end()) return std::nullopt;
+  return static_cast<int>(zero - q.levels.begin());
+}
 
 // The format that packs `q`. Groups longer than max_group are cut, which needs them to be cut evenly.
 inline packed_format format_of(const quantized_codes& q, encoding as) {
@@ -15,10 +23,12 @@ inline packed_format format_of(const quantized_codes& q, encoding as) {
   require<value_error>(!cut || q.groups() <= 1 || q.group_size % max_group == 0, "group_size is ", q.group_size,
                        ", above ", max_group, " it must be a multiple of that or the whole row");
   require<value_error>(as != encoding::dense, "codes cannot be packed as dense floats: dequantize them first");
-  require<value_error>(as != encoding::bitmap || q.scheme == scheme::symmetric,
-                       "a bitmap needs the symmetric scheme, in which a missing weight is an exact zero");
-  require<value_error>(as != encoding::bitmap || q.has_codebook() || q.bits > 1,
-                       "bits is 1, must be at least 2 for a bitmap: 1-bit codes have no zero to leave out");
+  require<value_error>(!leaves_out_zeros(as) || q.scheme == scheme::symmetric,
+                       "to leave out zeros needs the symmetric scheme, in which a missing weight is an exact zero");
+  require<value_error>(!leaves_out_zeros(as) || q.has_codebook() || q.bits > 1,
+                       "bits is 1, must be at least 2 to leave out zeros: 1-bit codes have none");
+  require<value_error>(as != encoding::sparse || !q.has_codebook() || code_of_zero_level(q),
+                       "the sparse encoding needs a codebook with a level 0, by which rows are filled up");
   return {as, q.bits, q.scheme, q.has_codebook(), cut ? max_group : q.group_size};
 }
 
@@ -29,7 +39,7 @@ class code_packer {
       : q_(q), format_(format), layout_(layout_of(q.rows, q.cols, format)) {}
 
   packed_matrix pack() {
-    if (format_.encoding == encoding::bitmap) return pack_bitmap();
+    if (leaves_out_zeros(format_.encoding)) return pack_listed();
     buffer_writer out(static_cast<std::size_t>(layout_.panels_at + layout_.panels * layout_.panel_bytes));
     write_levels(out.data());
     for (index_t p = 0; p < layout_.panels; ++p) {
@@ -49,7 +59,8 @@ class code_packer {
 
   // The code that dequantizes to zero, or to any value where rows or inputs are padding.
   int zero_code() const {
-    return q_.has_codebook() || q_.scheme == scheme::asymmetric ? 0 : 1 << (q_.bits - 1) >> (q_.bits == 1);
+    if (q_.has_codebook()) return code_of_zero_level(q_).value_or(0);
+    return q_.scheme == scheme::asymmetric ? 0 : 1 << (q_.bits - 1) >> (q_.bits == 1);
   }
 
   step_content step_at(index_t panel, index_t index) const {
@@ -102,40 +113,86 @@ class code_packer {
     }
   }
 
-  packed_matrix pack_bitmap() const {
-    std::vector<std::vector<std::uint8_t>> codes(static_cast<std::size_t>(layout_.panels));
-    std::vector<std::uint64_t> masks;
+  // What is in a panel that leaves out zeros.
+  struct listed_panel {
+    std::vector<std::byte> index;         // masks or counts
+    std::vector<std::uint8_t> positions;  // as many as codes, or none
+    std::vector<std::uint8_t> codes;      // whole steps
+  };
+
+  listed_panel list_with_masks(index_t panel) const {
+    listed_panel listed;
+    for (index_t s = 0; s < layout_.steps; ++s) {
+      const step_content step = step_at(panel, s);
+      const auto mask = std::bit_cast<std::array<std::byte, 8>>(step.nonzeros);
+      listed.index.insert(listed.index.end(), mask.begin(), mask.end());
+      for (std::size_t i = 0; i < step.codes.size(); ++i)
+        if (step.nonzeros >> i & 1) listed.codes.push_back(step.codes[i]);
+    }
+    listed.codes.resize(static_cast<std::size_t>(steps_of(static_cast<index_t>(listed.codes.size())) * step_codes));
+    return listed;
+  }
+
+  listed_panel list_with_positions(index_t panel) const {
+    struct nonzero {
+      std::uint8_t position, code;
+    };
+    listed_panel listed;
+    for (index_t block = 0; block < layout_.blocks; ++block) {
+      std::array<std::vector<nonzero>, panel_rows> rows;
+      for (index_t s = 0; s < layout_.steps_in_block(block); ++s) {
+        const step_content step = step_at(panel, layout_.block_step(block) + s);
+        for (std::size_t i = 0; i < step.codes.size(); ++i)
+          if (step.nonzeros >> i & 1)
+            rows[i / step_cols].push_back(
+                {static_cast<std::uint8_t>(static_cast<std::size_t>(s * step_cols) + i % step_cols), step.codes[i]});
+      }
+      std::size_t most = 0;
+      for (const auto& row : rows) most = std::max(most, row.size());
+      const std::size_t steps = (most + step_cols - 1) / step_cols;
+      listed.index.push_back(static_cast<std::byte>(steps));
+      for (std::size_t s = 0; s < steps; ++s)
+        for (const auto& row : rows)
+          for (std::size_t i = s * step_cols; i < (s + 1) * step_cols; ++i) {
+            const nonzero filler{0, static_cast<std::uint8_t>(zero_code())};
+            const nonzero& next = i < row.size() ? row[i] : filler;
+            listed.positions.push_back(next.position);
+            listed.codes.push_back(next.code);
+          }
+    }
+    return listed;
+  }
+
+  packed_matrix pack_listed() const {
+    std::vector<listed_panel> panels;
     index_t size = layout_.panels_at;
     for (index_t p = 0; p < layout_.panels; ++p) {
-      auto& kept = codes[static_cast<std::size_t>(p)];
-      for (index_t s = 0; s < layout_.steps; ++s) {
-        const step_content step = step_at(p, s);
-        masks.push_back(step.nonzeros);
-        for (std::size_t i = 0; i < step.codes.size(); ++i)
-          if (step.nonzeros >> i & 1) kept.push_back(step.codes[i]);
-      }
-      kept.resize(static_cast<std::size_t>(round_up(static_cast<index_t>(kept.size()), step_codes)));
-      size += layout_.panel_bytes + planes_bytes(q_.bits, static_cast<index_t>(kept.size()) / step_codes);
+      panels.push_back(format_.encoding == encoding::bitmap ? list_with_masks(p) : list_with_positions(p));
+      size += layout_.panel_bytes + listed_bytes(format_, steps_of(static_cast<index_t>(panels.back().codes.size())));
     }
     buffer_writer out(static_cast<std::size_t>(size));
     write_levels(out.data());
     index_t at = layout_.panels_at;
     for (index_t p = 0; p < layout_.panels; ++p) {
-      const auto& kept = codes[static_cast<std::size_t>(p)];
+      const listed_panel& listed = panels[static_cast<std::size_t>(p)];
       put(out.data() + layout_.panel_start_at + p * 8, static_cast<std::uint64_t>(at));
       std::byte* panel = out.data() + at;
       write_parameters(panel, p);
-      if (layout_.steps > 0)
-        std::memcpy(panel + layout_.masks_at, masks.data() + p * layout_.steps,
-                    static_cast<std::size_t>(layout_.steps) * 8);
-      const index_t steps = static_cast<index_t>(kept.size()) / step_codes;
-      for (index_t s = 0; s < steps; ++s)
-        write_step(panel + layout_.values_at, q_.bits, steps, s,
-                   std::span<const std::uint8_t, step_codes>(kept.data() + s * step_codes, step_codes));
-      at += layout_.panel_bytes + planes_bytes(q_.bits, steps);
+      std::copy(listed.index.begin(), listed.index.end(), panel + layout_.masks_at);
+      const index_t steps = steps_of(static_cast<index_t>(listed.codes.size()));
+      at += layout_.panel_bytes + listed_bytes(format_, steps);
+      write_steps(out.data() + at - planes_bytes(q_.bits, steps), q_.bits, listed.codes);
+      write_steps(panel + layout_.values_at, position_bits, listed.positions);
     }
     put(out.data() + layout_.panel_start_at + layout_.panels * 8, static_cast<std::uint64_t>(at));
     return {q_.rows, q_.cols, format_, std::move(out).finish()};
+  }
+
+  static void write_steps(std::byte* planes, int bits, const std::vector<std::uint8_t>& codes) {
+    const index_t steps = steps_of(static_cast<index_t>(codes.size()));
+    for (index_t s = 0; s < steps; ++s)
+      write_step(planes, bits, steps, s,
+                 std::span<const std::uint8_t, step_codes>(codes.data() + s * step_codes, step_codes));
   }
 
   template <class T>
@@ -150,7 +207,7 @@ class code_packer {
 
 }  // namespace detail
 
-// Packs codes as they are (encoding::codes), or their nonzeros with a bitmap (encoding::bitmap; symmetric or codebook).
+// Packs codes as they are (encoding::codes), or their nonzeros (encoding::bitmap or sparse; symmetric or codebook).
 // Throws value_error where the encoding cannot hold them.
 inline packed_matrix pack(const quantized_codes& q, encoding as = encoding::codes) {
   return detail::code_packer(q, detail::format_of(q, as)).pack();

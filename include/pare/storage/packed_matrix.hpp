@@ -19,8 +19,8 @@ class packed_matrix {
   packed_matrix() = default;
 
   // A matrix over bytes that already are in the panel layout, for instance of a mapped file. Throws format_error unless
-  // they are: the size fits, and with a bitmap every panel's offset and count of nonzeros does. The cost of the latter
-  // is one pass over the masks. Which code or scale each byte holds cannot be wrong.
+  // they are: the size fits, and where zeros are left out every panel's offset and number of codes does. The cost of
+  // the latter is one pass over the masks or counts. Which code, position or scale each byte holds cannot be wrong.
   packed_matrix(index_t rows, index_t cols, const packed_format& format, buffer bytes)
       : rows_(rows), cols_(cols), format_(format), bytes_(std::move(bytes)) {
     check_format();
@@ -36,23 +36,29 @@ class packed_matrix {
   // Everything that a multiply reads: codes, scales, masks, padding.
   std::span<const std::byte> bytes() const noexcept { return bytes_.bytes(); }
 
-  // Weights that are stored: all of them, or with a bitmap the nonzeros.
-  index_t stored_weights() const noexcept { return format_.encoding == encoding::bitmap ? nonzeros_ : rows_ * cols_; }
+  // Codes that are stored: one for every weight, or for the nonzeros with a bitmap. With the sparse encoding those that
+  // fill up steps count too.
+  index_t stored_weights() const noexcept { return leaves_out_zeros(format_.encoding) ? stored_ : rows_ * cols_; }
 
   // The first byte of a panel.
   const std::byte* panel(index_t index) const noexcept {
-    return bytes_.data() + (format_.encoding == encoding::bitmap ? panel_start(index)
-                                                                 : layout_.panels_at + index * layout_.panel_bytes);
+    return bytes_.data() +
+           (leaves_out_zeros(format_.encoding) ? panel_start(index) : layout_.panels_at + index * layout_.panel_bytes);
   }
 
   // Levels + 128 of the codes [256], with a codebook.
   const std::uint8_t* levels() const noexcept { return reinterpret_cast<const std::uint8_t*>(bytes_.data()); }
 
-  // Nonzeros of a panel of a bitmap.
-  index_t panel_nonzeros(index_t index) const noexcept {
+  // Codes of a panel that leaves out zeros.
+  index_t panel_codes(index_t index) const noexcept {
+    const std::byte* masks = panel(index) + layout_.masks_at;
     index_t count = 0;
-    for (index_t step = 0; step < layout_.steps; ++step)
-      count += std::popcount(read<std::uint64_t>(panel(index) + layout_.masks_at + step * 8));
+    if (format_.encoding == encoding::bitmap)
+      for (index_t step = 0; step < layout_.steps; ++step)
+        count += std::popcount(read<std::uint64_t>(masks + step * 8));
+    else
+      for (index_t block = 0; block < layout_.blocks; ++block)
+        count += std::to_integer<index_t>(masks[block]) * detail::step_codes;
     return count;
   }
 
@@ -74,7 +80,7 @@ class packed_matrix {
     const packed_format& f = format_;
     require<format_error>(rows_ >= 0 && rows_ <= most && cols_ >= 0 && cols_ <= most, "the matrix is ", rows_, " x ",
                           cols_, ", each must be 0 to 2^31");
-    require<format_error>(f.encoding >= encoding::dense && f.encoding <= encoding::bitmap, "unknown encoding ",
+    require<format_error>(f.encoding >= encoding::dense && f.encoding <= encoding::sparse, "unknown encoding ",
                           static_cast<int>(f.encoding));
     require<format_error>(f.scheme >= scheme::symmetric && f.scheme <= scheme::two_level, "unknown scheme ",
                           static_cast<int>(f.scheme));
@@ -86,7 +92,7 @@ class packed_matrix {
     require<format_error>(f.group_size >= least_group && f.group_size <= most_group, "group_size is ", f.group_size,
                           ", must be ", least_group, " to ", most_group);
     require<format_error>(f.scheme == scheme::symmetric || (!f.codebook && f.encoding == encoding::codes),
-                          "a codebook, a bitmap and dense weights have the symmetric scheme");
+                          "a codebook, encodings that leave out zeros and dense weights have the symmetric scheme");
     require<format_error>(!dense || !f.codebook, "dense weights have no codebook");
   }
 
@@ -95,25 +101,35 @@ class packed_matrix {
     const index_t size = static_cast<index_t>(bytes_.size());
     require<format_error>(reinterpret_cast<std::uintptr_t>(bytes_.data()) % alignof(float) == 0,
                           "the matrix is not aligned to ", alignof(float), " bytes");
-    if (format_.encoding != encoding::bitmap) {
+    if (!leaves_out_zeros(format_.encoding)) {
       const bool fits = layout_.panels == 0 || layout_.panel_bytes <= (size - layout_.panels_at) / layout_.panels;
       require<format_error>(fits && size == layout_.panels_at + layout_.panels * layout_.panel_bytes, "the matrix has ",
                             size, " bytes, its shape asks for another number");
       return;
     }
-    require<format_error>(layout_.panels_at <= size, "the bitmap has ", size, " bytes, its index alone needs ",
+    require<format_error>(layout_.panels_at <= size, "the matrix has ", size, " bytes, its index alone needs ",
                           layout_.panels_at);
     index_t at = layout_.panels_at;
     for (index_t p = 0; p < layout_.panels; ++p) {
       require<format_error>(panel_start(p) == at && layout_.panel_bytes <= size - at, "panel ", p, " starts at ",
                             panel_start(p), ", must be at ", at, " with ", layout_.panel_bytes, " of ", size, " bytes");
-      const index_t count = panel_nonzeros(p);
-      nonzeros_ += count;
-      at += layout_.panel_bytes +
-            detail::planes_bytes(format_.bits, (count + detail::step_codes - 1) / detail::step_codes);
+      check_counts(p);
+      const index_t codes = panel_codes(p);
+      stored_ += codes;
+      at += layout_.panel_bytes + detail::listed_bytes(format_, detail::steps_of(codes));
     }
-    require<format_error>(panel_start(layout_.panels) == at && size == at, "the bitmap has ", size,
-                          " bytes, its masks ask for ", at);
+    require<format_error>(panel_start(layout_.panels) == at && size == at, "the matrix has ", size,
+                          " bytes, its masks or counts ask for ", at);
+  }
+
+  // A block has at most the steps that it would have if none of its weights were zero.
+  void check_counts(index_t panel_index) const {
+    if (format_.encoding != encoding::sparse) return;
+    const std::byte* counts = panel(panel_index) + layout_.masks_at;
+    for (index_t block = 0; block < layout_.blocks; ++block)
+      detail::require<format_error>(std::to_integer<index_t>(counts[block]) <= layout_.steps_in_block(block), "panel ",
+                                    panel_index, " has ", std::to_integer<int>(counts[block]), " steps in block ",
+                                    block, ", must be at most ", layout_.steps_in_block(block));
   }
 
   index_t rows_ = 0;
@@ -121,7 +137,7 @@ class packed_matrix {
   packed_format format_;
   detail::panel_layout layout_;
   buffer bytes_;
-  index_t nonzeros_ = 0;
+  index_t stored_ = 0;
 };
 
 }  // namespace pare

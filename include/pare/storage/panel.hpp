@@ -12,8 +12,12 @@ namespace pare {
 enum class encoding {
   dense,   // 32-bit floats
   codes,   // k-bit codes in planes
-  bitmap,  // a 64-bit mask per step and k-bit codes of the nonzeros only
+  bitmap,  // a 64-bit mask per step and k-bit codes of the nonzeros only: the smallest for sparse weights
+  sparse,  // positions and k-bit codes of the nonzeros only: takes time for those alone
 };
+
+// Whether weights that are zero are left out, so that panels differ in size.
+constexpr bool leaves_out_zeros(encoding e) { return e == encoding::bitmap || e == encoding::sparse; }
 
 // The format of a packed matrix: what a decoder must know besides the shape.
 struct packed_format {
@@ -31,36 +35,55 @@ namespace detail {
 // Integer sums over one group stay exact in 32 bits up to this many columns: 2 · 255 · 127 · 32768 < 2^31.
 inline constexpr index_t max_group = 32768;
 
+// A block of the sparse encoding: 64 columns, or what is left of their group.
+inline constexpr index_t block_steps = 16;
+inline constexpr int position_bits = 6;
+
 constexpr index_t round_up(index_t value, index_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 // Byte offsets within a packed matrix. In front lie, each padded to 64 bytes,
 //   levels       256 bytes, level + 128 of each code          (codebooks)
-//   panel_start  u64 [panels + 1], offset of each panel       (bitmap, whose panels differ in size)
+//   panel_start  u64 [panels + 1], offset of each panel       (bitmap and sparse, whose panels differ in size)
 // and then the panels, each of 16 rows (the last padded with zero rows), in which follow one another, padded likewise,
 //   units        f32 [16], and with two_level another f32 [16] for the offsets
 //   parameters   per group: f16 [16] scales | asymmetric: f16 [16] scales, u8 [16] zero points
 //                         | two_level: u8 [16] scales, i8 [16] offsets
 //   masks        u64 per step, bit row · 4 + column           (bitmap)
+//   counts       u8 per block, its number of steps            (sparse)
 //   values       f32 [16] per column (dense), or the planes of the codes, a step at a time
-// A group is padded to whole steps of 4 columns. 1-bit codes stand for 0 and 2 around a center of 1, so that asymmetric
-// zero points of theirs are stored doubled and units halved.
+// With the sparse encoding the columns of a group are cut into blocks of 64. The nonzeros of a row in a block are
+// listed from left to right, 4 to a step; the row with most gives the number of steps, and the others are filled up
+// with zeros at position 0. Values are then the planes of the 6-bit positions in the block, and behind them those of
+// the codes. A group is padded to whole steps of 4 columns. 1-bit codes stand for 0 and 2 around a center of 1, so that
+// asymmetric zero points of theirs are stored doubled and units halved.
 struct panel_layout {
   index_t panels = 0;
   index_t groups = 0;
   index_t group_steps = 0;  // steps of every group but the last
   index_t last_group_steps = 0;
   index_t steps = 0;            // of a panel, padding included
+  index_t group_blocks = 0;     // blocks of every group but the last
+  index_t blocks = 0;           // of a panel
   index_t parameter_bytes = 0;  // of one group
   index_t parameters_at = 0;    // from the start of a panel
-  index_t masks_at = 0;
+  index_t masks_at = 0;         // or counts
   index_t values_at = 0;
-  index_t panel_bytes = 0;     // bitmap: without the codes
+  index_t panel_bytes = 0;     // bitmap and sparse: without the values
   index_t panel_start_at = 0;  // from the start of the matrix
   index_t panels_at = 0;
 
   // The step that holds a column, and its place in that step, 0 to 3.
   constexpr index_t step_of(index_t col, index_t group_size) const {
     return col / group_size * group_steps + col % group_size / step_cols;
+  }
+  // The first step, in the dense order, that a block covers, and how many.
+  constexpr index_t block_step(index_t block) const {
+    return block / group_blocks * group_steps + block % group_blocks * block_steps;
+  }
+  constexpr index_t steps_in_block(index_t block) const {
+    const index_t group = block / group_blocks;
+    const index_t group_end = group + 1 == groups ? steps : (group + 1) * group_steps;
+    return std::min(block_steps, group_end - block_step(block));
   }
 };
 
@@ -82,6 +105,15 @@ constexpr index_t value_bytes(const packed_format& format, index_t steps) {
   return format.encoding == encoding::dense ? steps * step_codes * 4 : planes_bytes(format.bits, steps);
 }
 
+// Vectors of 64 codes that so many fill.
+constexpr index_t steps_of(index_t codes) { return (codes + step_codes - 1) / step_codes; }
+
+// Bytes of the values of a panel that leaves out zeros, in `steps` steps.
+constexpr index_t listed_bytes(const packed_format& format, index_t steps) {
+  const index_t positions = format.encoding == encoding::sparse ? planes_bytes(position_bits, steps) : 0;
+  return positions + planes_bytes(format.bits, steps);
+}
+
 constexpr panel_layout layout_of(index_t rows, index_t cols, const packed_format& format) {
   panel_layout layout;
   layout.panels = (rows + panel_rows - 1) / panel_rows;
@@ -91,16 +123,22 @@ constexpr panel_layout layout_of(index_t rows, index_t cols, const packed_format
     const index_t last_cols = cols - (layout.groups - 1) * format.group_size;
     layout.last_group_steps = (last_cols + step_cols - 1) / step_cols;
     layout.steps = (layout.groups - 1) * layout.group_steps + layout.last_group_steps;
+    layout.group_blocks = (layout.group_steps + block_steps - 1) / block_steps;
+    layout.blocks =
+        (layout.groups - 1) * layout.group_blocks + (layout.last_group_steps + block_steps - 1) / block_steps;
   }
   constexpr index_t line = 64;
-  const bool bitmap = format.encoding == encoding::bitmap;
+  const bool indexed = leaves_out_zeros(format.encoding);
+  const index_t index_bytes = format.encoding == encoding::bitmap   ? layout.steps * 8
+                              : format.encoding == encoding::sparse ? layout.blocks
+                                                                    : 0;
   layout.parameter_bytes = parameter_bytes_of(format);
   layout.parameters_at = unit_bytes_of(format);
   layout.masks_at = layout.parameters_at + round_up(layout.groups * layout.parameter_bytes, line);
-  layout.values_at = layout.masks_at + (bitmap ? round_up(layout.steps * 8, line) : 0);
-  layout.panel_bytes = layout.values_at + (bitmap ? 0 : value_bytes(format, layout.steps));
+  layout.values_at = layout.masks_at + round_up(index_bytes, line);
+  layout.panel_bytes = layout.values_at + (indexed ? 0 : value_bytes(format, layout.steps));
   layout.panel_start_at = format.codebook ? 256 : 0;
-  layout.panels_at = layout.panel_start_at + (bitmap ? round_up((layout.panels + 1) * 8, line) : 0);
+  layout.panels_at = layout.panel_start_at + (indexed ? round_up((layout.panels + 1) * 8, line) : 0);
   return layout;
 }
 

@@ -50,16 +50,34 @@ inline std::uint64_t unpack_mask(const packed_matrix& m, index_t panel, index_t 
   return packed_matrix::read<std::uint64_t>(m.panel(panel) + m.layout().masks_at + step * 8);
 }
 
-// Where the codes of each step of a bitmap's panel begin, and at the end how many there are.
+// Where the codes of each step of a bitmap's panel, or of each block of a sparse one, begin, and at the end how many
+// there are.
 inline std::vector<index_t> first_codes(const packed_matrix& m, index_t panel) {
   std::vector<index_t> first{0};
-  for (index_t s = 0; s < m.layout().steps; ++s)
-    first.push_back(first.back() + std::popcount(unpack_mask(m, panel, s)));
+  if (m.format().encoding == encoding::bitmap)
+    for (index_t s = 0; s < m.layout().steps; ++s)
+      first.push_back(first.back() + std::popcount(unpack_mask(m, panel, s)));
+  if (m.format().encoding == encoding::sparse)
+    for (index_t b = 0; b < m.layout().blocks; ++b)
+      first.push_back(first.back() + std::to_integer<index_t>(m.panel(panel)[m.layout().masks_at + b]) * step_codes);
   return first;
 }
 
-// The level at (row, col), which is `zero` where a bitmap has none. `first` is first_codes of the row's panel, for a
-// bitmap.
+// The level in row `r` of a sparse panel at `position` of a block whose codes are [begin, end) of `count`.
+inline int unpack_listed(const packed_matrix& m, const std::byte* values, index_t count, index_t begin, index_t end,
+                         index_t r, index_t position, int zero) {
+  const index_t steps = steps_of(count);
+  const std::byte* codes = values + planes_bytes(position_bits, steps);
+  for (index_t at = begin + r * step_cols; at < end; at += step_codes)
+    for (index_t i = at; i < at + step_cols; ++i) {
+      if (read_code(values, position_bits, steps, i / step_codes, i % step_codes) != position) continue;
+      const int level = unpack_code(m, codes, count, i);
+      if (level != zero) return level;
+    }
+  return zero;
+}
+
+// The level at (row, col), which is `zero` where it has been left out. `first` is first_codes of the row's panel.
 inline int unpack_level(const packed_matrix& m, index_t row, index_t col, int zero, std::span<const index_t> first) {
   const panel_layout& layout = m.layout();
   const index_t panel = row / panel_rows;
@@ -68,6 +86,13 @@ inline int unpack_level(const packed_matrix& m, index_t row, index_t col, int ze
   const std::byte* planes = m.panel(panel) + layout.values_at;
   if (m.format().encoding == encoding::codes)
     return unpack_code(m, planes, layout.steps * step_codes, step * step_codes + index);
+  if (m.format().encoding == encoding::sparse) {
+    const index_t in_group = col % m.format().group_size;
+    const index_t block = col / m.format().group_size * layout.group_blocks + in_group / (block_steps * step_cols);
+    const auto at = first.begin() + block;
+    return unpack_listed(m, planes, first.back(), at[0], at[1], row % panel_rows, in_group % (block_steps * step_cols),
+                         zero);
+  }
   const std::uint64_t mask = unpack_mask(m, panel, step);
   if (!(mask >> index & 1)) return zero;
   const index_t before = std::popcount(mask & ((std::uint64_t{1} << index) - 1));
@@ -75,7 +100,7 @@ inline int unpack_level(const packed_matrix& m, index_t row, index_t col, int ze
 }
 
 inline int unpack_level(const packed_matrix& m, index_t row, index_t col, int zero) {
-  if (m.format().encoding != encoding::bitmap) return unpack_level(m, row, col, zero, {});
+  if (!leaves_out_zeros(m.format().encoding)) return unpack_level(m, row, col, zero, {});
   return unpack_level(m, row, col, zero, first_codes(m, row / panel_rows));
 }
 
@@ -93,7 +118,8 @@ inline float weight_value(const unpacked_weight& w, int level) {
 
 }  // namespace detail
 
-// The weight at (row, col), rounded to float, at most the largest one. No bounds check. O(1), with a bitmap O(cols).
+// The weight at (row, col), rounded to float, at most the largest one. No bounds check. O(1), where zeros are left out
+// O(cols).
 inline float weight_at(const packed_matrix& m, index_t row, index_t col) {
   if (m.format().encoding == encoding::dense) return detail::unpack_float(m, row, col);
   const detail::unpacked_weight w = detail::unpack_parameters(m, row, col / m.format().group_size);
@@ -109,7 +135,7 @@ void dequantize(const packed_matrix& m, Out&& out) {
   const packed_format& format = m.format();
   std::vector<index_t> first;
   for (index_t row = 0; row < m.rows(); ++row) {
-    if (format.encoding == encoding::bitmap && row % detail::panel_rows == 0)
+    if (leaves_out_zeros(format.encoding) && row % detail::panel_rows == 0)
       first = detail::first_codes(m, row / detail::panel_rows);
     index_t col = 0;
     detail::unpacked_weight w;

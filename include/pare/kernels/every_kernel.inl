@@ -1,0 +1,12 @@
+// All kernels of an instruction set, in the words of the vocabulary that has been included before.
+
+#include <pare/kernels/accumulate.inl>
+#include <pare/kernels/decode.inl>
+#include <pare/kernels/inputs.inl>
+#include <pare/kernels/multiply.inl>
+//
+#include <pare/kernels/elementwise.inl>
+
+// By name.
+inline constexpr kernel_table kernels = {quantize_inputs, pack_inputs, multiply_int8, multiply_float,
+                                         activate,        softmax,     normalize,     add};

@@ -1,0 +1,10 @@
+// The kernels that take sums of products of bytes, for an instruction set that differs in those from another one.
+
+#include <pare/kernels/accumulate.inl>
+#include <pare/kernels/decode.inl>
+#include <pare/kernels/multiply.inl>
+
+constexpr kernel_table with_these_sums(kernel_table kernels) {
+  kernels.multiply_int8 = multiply_int8;
+  return kernels;
+}
