@@ -1,4 +1,4 @@
-// The kernels that take sums of products of bytes, for an instruction set that differs in those from another one.
+// The kernels that take sums of products of bytes, for an instruction set that differs in those from its base.
 
 #include <pare/kernels/accumulate.inl>
 #include <pare/kernels/decode.inl>
@@ -8,3 +8,4 @@ constexpr kernel_table with_these_sums(kernel_table kernels) {
   kernels.multiply_int8 = multiply_int8;
   return kernels;
 }
+inline constexpr kernel_table kernels = with_these_sums(base::kernels);

@@ -17,6 +17,11 @@
 
 #include <pare/tensor/error.hpp>
 
+// clang has the intrinsics of NEON's dot products in a target region from version 17 on.
+#if defined(__aarch64__) && defined(__linux__) && (!defined(__clang__) || __clang_major__ >= 17)
+#define PARE_NEON_DOT
+#endif
+
 namespace pare {
 
 // Later ones are preferred where the machine has them. Results are the same bits with each.
@@ -81,11 +86,11 @@ class x86_features {
 #elif defined(__aarch64__)
 
 inline bool has_dot_products() {
-#if !defined(__linux__) || (defined(__clang__) && __clang_major__ < 17)
-  return false;
-#else
+#if defined(PARE_NEON_DOT)
   constexpr unsigned long asimddp = 1ul << 20;  // HWCAP_ASIMDDP
   return getauxval(AT_HWCAP) & asimddp;
+#else
+  return false;
 #endif
 }
 

@@ -1,0 +1,110 @@
+// What the machine gives at most, measured beside the kernels that are compared with it.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include <pare/kernels/contract.hpp>
+#include <pare/kernels/executor.hpp>
+#include <pare/kernels/intrinsics.hpp>
+#include <pare/kernels/isa.hpp>
+
+namespace bench {
+
+namespace peaks {
+
+using pare::index_t;
+using pare::instruction_set;
+using pare::detail::expand_table;
+
+struct peak_table {
+  std::int32_t (*sum_products)(index_t rounds, const std::byte* codes, const std::int8_t* x);
+  float (*multiply_add)(index_t rounds, const float* weights, const float* x);
+  std::int32_t (*read_stream)(const std::byte* begin, const std::byte* end);
+};
+
+#define PARE_EVERY_KERNEL "peaks.inl"
+#define PARE_EVERY_SUM "peaks.inl"
+#include <pare/kernels/every_set.inl>
+#undef PARE_EVERY_SUM
+#undef PARE_EVERY_KERNEL
+
+}  // namespace peaks
+
+inline const peaks::peak_table& active_peaks() { return peaks::kernels_of(pare::active_instruction_set()); }
+
+// Keeps the compiler from dropping what computes a value.
+template <class T>
+void use(const T& value) {
+  __asm__ volatile("" : : "g"(&value) : "memory");
+}
+
+// Sums of products of unsigned codes of 4 bits and signed bytes: 2 · 64 operations a step.
+struct product_probe {
+  static constexpr pare::index_t rounds = 4096;
+  static constexpr double operations = 2.0 * 64 * 6 * rounds;
+
+  void operator()() const { use(active_peaks().sum_products(rounds, codes, x)); }
+
+  alignas(64) std::byte codes[64] = {};
+  alignas(64) std::int8_t x[64] = {};
+};
+
+// Fused multiply-adds of floats: 2 · 16 operations a vector.
+struct multiply_add_probe {
+  static constexpr pare::index_t rounds = 8192;
+  static constexpr double operations = 2.0 * 16 * 6 * rounds;
+
+  void operator()() const { use(active_peaks().multiply_add(rounds, weights, x)); }
+
+  alignas(64) float weights[16] = {};
+  alignas(64) float x[16] = {};
+};
+
+enum class pages { small, huge };
+
+// Reads memory, a stream per thread.
+class read_probe {
+ public:
+  // Throws std::bad_alloc.
+  read_probe(std::size_t bytes, pages of) : bytes_(bytes / part * part), memory_(allocate(bytes_ + slack, of)) {
+    std::memset(memory_.get(), 1, bytes_ + slack);
+  }
+
+  double bytes() const { return static_cast<double>(bytes_); }
+
+  void operator()() const { use(active_peaks().read_stream(memory_.get(), memory_.get() + bytes_)); }
+  void operator()(pare::executor& threads) const {
+    const int tasks = threads.threads();
+    threads.for_each(tasks, [&](int task) {
+      const auto cut = [&](int at) {
+        return memory_.get() + bytes_ / part * static_cast<std::size_t>(at) / static_cast<std::size_t>(tasks) * part;
+      };
+      use(active_peaks().read_stream(cut(task), cut(task + 1)));
+    });
+  }
+
+ private:
+  static constexpr std::size_t part = 512;
+  static constexpr std::size_t slack = 8192;  // prefetched beyond the end
+
+  struct free_memory {
+    void operator()(std::byte* memory) const { std::free(memory); }
+  };
+  static std::unique_ptr<std::byte, free_memory> allocate(std::size_t bytes, pages of) {
+    constexpr std::size_t huge_page = std::size_t{2} << 20;
+    void* memory = std::aligned_alloc(huge_page, (bytes + huge_page - 1) / huge_page * huge_page);
+    if (memory == nullptr) throw std::bad_alloc();
+    madvise(memory, bytes, of == pages::huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    return std::unique_ptr<std::byte, free_memory>(static_cast<std::byte*>(memory));
+  }
+
+  std::size_t bytes_;
+  std::unique_ptr<std::byte, free_memory> memory_;
+};
+
+}  // namespace bench

@@ -1,0 +1,151 @@
+// Opens the target region of every instruction set, each in a namespace of its own, and includes there its vocabulary
+// and the file PARE_EVERY_KERNEL; for a set that differs from its base in sums of products of bytes alone,
+// PARE_EVERY_SUM. Either has to define `kernels`, a table of what is to be called. To be included in a namespace, after
+// intrinsics.hpp.
+
+// g++ 12 warns about undefined registers in its own intrinsics where they are inlined.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+// In the scalar set every word is a loop: inlining and unrolling them all would only cost compile time.
+#define PARE_INLINE inline
+#define PARE_INLINE_LAMBDA
+#define PARE_UNROLL
+
+#include <pare/tensor/strict_fp_begin.inl>
+
+namespace scalar {
+#include <pare/kernels/scalar.inl>
+//
+#include PARE_EVERY_KERNEL
+}  // namespace scalar
+
+#undef PARE_INLINE
+#undef PARE_INLINE_LAMBDA
+#undef PARE_UNROLL
+#define PARE_INLINE [[gnu::always_inline]] inline
+#define PARE_INLINE_LAMBDA __attribute__((always_inline))
+#define PARE_UNROLL _Pragma("GCC unroll 16")
+
+#if defined(__x86_64__)
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c")
+#endif
+namespace avx2 {
+#include <pare/kernels/avx2.inl>
+//
+#include <pare/kernels/avx2_sums.inl>
+//
+#include PARE_EVERY_KERNEL
+}  // namespace avx2
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avxvnni,avx2,fma,f16c"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avxvnni,avx2,fma,f16c")
+#endif
+namespace avx2_vnni {
+namespace base = avx2;
+#include <pare/kernels/avx2.inl>
+//
+#include <pare/kernels/avx2_vnni_sums.inl>
+//
+#include PARE_EVERY_SUM
+}  // namespace avx2_vnni
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+#if defined(__clang__)
+#pragma clang attribute push(                                                                                      \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi,avx512vbmi2,avx2,fma,f16c"))), \
+    apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi,avx512vbmi2,avx2,fma,f16c")
+#endif
+namespace avx512 {
+#include <pare/kernels/avx512.inl>
+//
+#include PARE_EVERY_KERNEL
+}  // namespace avx512
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+#elif defined(__aarch64__)
+
+namespace neon {
+#include <pare/kernels/neon.inl>
+//
+#include <pare/kernels/neon_sums.inl>
+//
+#include PARE_EVERY_KERNEL
+}  // namespace neon
+
+#if defined(PARE_NEON_DOT)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("arch=armv8.2-a+dotprod")
+#endif
+namespace neon_dot {
+namespace base = neon;
+#include <pare/kernels/neon.inl>
+//
+#include <pare/kernels/neon_dot_sums.inl>
+//
+#include PARE_EVERY_SUM
+}  // namespace neon_dot
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+#endif
+
+#include <pare/tensor/strict_fp_end.inl>
+
+inline const auto& kernels_of(instruction_set isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case instruction_set::avx2: return avx2::kernels;
+    case instruction_set::avx2_vnni: return avx2_vnni::kernels;
+    case instruction_set::avx512: return avx512::kernels;
+#elif defined(__aarch64__)
+    case instruction_set::neon: return neon::kernels;
+#if defined(PARE_NEON_DOT)
+    case instruction_set::neon_dot: return neon_dot::kernels;
+#endif
+#endif
+    default: return scalar::kernels;
+  }
+}
+
+#undef PARE_UNROLL
+#undef PARE_INLINE_LAMBDA
+#undef PARE_INLINE
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
