@@ -41,7 +41,9 @@ void add(const pare::quantized_codes& codes, const matrix& x) {
   const bool has_zero = codes.bits > 1 || codes.has_codebook();
   if (codes.scheme != pare::scheme::symmetric || !has_zero) return;
   add(pack(codes, pare::encoding::bitmap), x);
-  if (!codes.has_codebook()) add(pack(codes, pare::encoding::sparse), x);
+  const auto& levels = codes.levels;
+  const bool fills = !codes.has_codebook() || std::find(levels.begin(), levels.end(), 0) != levels.end();
+  if (fills) add(pack(codes, pare::encoding::sparse), x);
 }
 
 void add(const pare::network& net, const matrix& x) {
@@ -53,7 +55,7 @@ void add(const pare::network& net, const matrix& x) {
 
 void add_products(const matrix& w, const matrix& x) {
   add(pare::pack_dense(w), x);
-  for (const pare::index_t group : {13, 16, 32, 64, 1000})
+  for (const pare::index_t group : {13, 16, 32, 64, 100, 1000})
     for (int bits = 1; bits <= 8; ++bits) {
       const auto range = group == 32 ? pare::range::squared_error : pare::range::min_max;
       for (const auto scheme : {pare::scheme::symmetric, pare::scheme::asymmetric, pare::scheme::two_level})

@@ -135,28 +135,30 @@ TEST_CASE("every batch and every shape around the edges of tiles gives the bits 
 }
 
 TEST_CASE("the largest codes and inputs do not saturate") {
-  const Eigen::MatrixXf ones = Eigen::MatrixXf::Ones(70, 3);
+  // Five samples: a tile of any instruction set, and one more.
+  const Eigen::MatrixXf ones = Eigen::MatrixXf::Ones(70, 5);
   Eigen::MatrixXf x = ones;
   x.col(1) *= -1;
+  x.col(3) *= -1;
   for (index_t i = 0; i < 70; i += 2) x(i, 2) = -1;
   for (int bits = 1; bits <= 8; ++bits)
     for (const scheme s : {scheme::symmetric, scheme::asymmetric, scheme::two_level}) {
       const int top = (1 << bits) - 1;
       const int zero = s == scheme::asymmetric ? top : 3;
-      check_multiply(pack(made_up(16, 70, bits, s, zero, [&](index_t, index_t) { return top; })), x, {3});
-      check_multiply(pack(made_up(16, 70, bits, s, zero, [&](index_t, index_t) { return 0; })), x, {3});
+      check_multiply(pack(made_up(16, 70, bits, s, zero, [&](index_t, index_t) { return top; })), x, {5});
+      check_multiply(pack(made_up(16, 70, bits, s, zero, [&](index_t, index_t) { return 0; })), x, {5});
       const auto alternating = made_up(16, 70, bits, s, 0, [&](index_t r, index_t c) { return (r + c) % 2 * top; });
-      check_multiply(pack(alternating), x, {3});
+      check_multiply(pack(alternating), x, {5});
       if (bits == 1 || s != scheme::symmetric) continue;
-      check_multiply(pack(alternating, encoding::sparse), x, {3});
-      check_multiply(pack(made_up(16, 70, bits, s, 0, [&](index_t, index_t) { return 0; }), encoding::sparse), x, {3});
+      check_multiply(pack(alternating, encoding::sparse), x, {5});
+      check_multiply(pack(made_up(16, 70, bits, s, 0, [&](index_t, index_t) { return 0; }), encoding::sparse), x, {5});
     }
   for (const int level : {-127, 127}) {
     quantized_codes q = made_up(16, 70, 1, scheme::symmetric, 0, [](index_t, index_t) { return 1; });
     q.levels = {0, static_cast<std::int8_t>(level)};
-    check_multiply(pack(q), x, {3});
-    check_multiply(pack(q, encoding::bitmap), x, {3});
-    check_multiply(pack(q, encoding::sparse), x, {3});
+    check_multiply(pack(q), x, {5});
+    check_multiply(pack(q, encoding::bitmap), x, {5});
+    check_multiply(pack(q, encoding::sparse), x, {5});
   }
 }
 

@@ -1,5 +1,6 @@
 // packed_matrix over given bytes: what is not a packed matrix is refused.
 #include <pare/kernels/multiply.hpp>
+#include <pare/kernels/reference.hpp>
 #include <pare/storage/pack.hpp>
 #include <pare/storage/unpack.hpp>
 #include <pare/tensor/eigen.hpp>
@@ -194,22 +195,54 @@ TEST_CASE("every truncation of a matrix without its zeros is refused") {
   }
 }
 
-TEST_CASE("a sparse matrix with random codes and positions can be read and multiplied with") {
-  const packed_matrix m = pare::quantize(weights(), {}, encoding::sparse);
-  parts p(m);
+TEST_CASE("a sparse matrix whose positions do not rise within their block is refused") {
+  // One row with nonzeros in columns 3 and 5 of a block of 36; positions are planes of 4 and 2 bits.
+  Eigen::MatrixXf w = Eigen::MatrixXf::Zero(1, 36);
+  w(0, 3) = w(0, 5) = 1;
+  const packed_matrix m = pare::quantize(
+      w, {.bits = 8, .granularity = pare::granularity::row, .range = pare::range::min_max}, encoding::sparse);
+  const parts good(m);
+  const auto values = static_cast<std::size_t>(m.panel(0) - m.bytes().data() + m.layout().values_at);
+  REQUIRE(good.get<std::uint8_t>(values) == 3);
+  REQUIRE(good.get<std::uint8_t>(values + 1) == 5);
+  const auto refused = [&](std::size_t place, int position) {
+    parts p = good;
+    p.put(values + place, static_cast<std::uint8_t>(position & 15));
+    p.put(values + 64 + place, static_cast<std::uint8_t>(position >> 4));
+    return p.refused();
+  };
+  CHECK(!refused(0, 4));
+  CHECK(!refused(1, 35));
+  CHECK(refused(1, 36));
+  CHECK(refused(1, 63));
+  CHECK(refused(1, 3));  // twice
+  CHECK(refused(1, 2));
+  CHECK(refused(0, 5));
+  CHECK(!refused(2, 63));  // of a zero, which fills up the step
+}
+
+TEST_CASE("a sparse matrix with any bytes for codes and positions is refused, or multiplies as it reads") {
+  const packed_matrix m = pare::quantize(weights(), {.bits = 4}, encoding::sparse);
+  const Eigen::MatrixXf x = gaussian(50, 5, 2);
   std::uint32_t random = 1;
-  for (index_t panel = 0; panel < 3; ++panel) {
+  index_t accepted = 0, wrong = 0;
+  for (int trial = 0; trial < 300; ++trial) {
+    parts p(m);
+    const auto next = [&] { return (random = random * 1664525u + 1013904223u) >> 8; };
+    const auto panel = static_cast<index_t>(next() % 3);
     const auto begin = static_cast<std::size_t>(m.panel(panel) - m.bytes().data() + m.layout().values_at);
-    const auto end = panel < 2 ? static_cast<std::size_t>(m.panel(panel + 1) - m.bytes().data()) : p.bytes.size();
-    for (std::size_t at = begin; at < end; ++at)
-      p.put(at, static_cast<std::uint8_t>((random = random * 1664525u + 1013904223u) >> 24));
+    for (int change = 0; change < 3; ++change) p.put(begin + next() % 256, static_cast<std::uint8_t>(next()));
+    if (p.refused()) continue;
+    ++accepted;
+    const packed_matrix other = p.build();
+    Eigen::MatrixXf y(m.rows(), 5);
+    for (const auto inputs : {pare::precision::int8, pare::precision::float32}) {
+      multiply(other, x, y, {.inputs = inputs});
+      for (index_t row = 0; row < m.rows(); ++row)
+        wrong += y(row, 4) != pare::detail::reference_output(other, row, x.col(4).data(), 0, inputs);
+    }
   }
-  const packed_matrix wild = p.build();
-  Eigen::MatrixXf unpacked(m.rows(), m.cols()), x = Eigen::MatrixXf::Ones(m.cols(), 5), y(m.rows(), 5);
-  dequantize(wild, unpacked);
-  CHECK(unpacked.allFinite());
-  for (const auto inputs : {pare::precision::int8, pare::precision::float32}) {
-    multiply(wild, x, y, {.inputs = inputs});
-    CHECK(y.allFinite());
-  }
+  CHECK(accepted > 0);
+  CHECK(accepted < 300);
+  CHECK(wrong == 0);
 }

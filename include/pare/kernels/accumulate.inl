@@ -41,6 +41,7 @@ class group_parameters {
 // Steps whose products of codes of so many bits add up to no more than 16 bits, in pairs: a power of two.
 constexpr int steps_per_run(int bits) {
   if (!sums_start_in_16_bits) return chunk_steps;
+  if (bits == 8) return 1;
   const int largest = bits == 1 ? 2 : (1 << bits) - 1;
   int steps = chunk_steps;
   while (steps * 2 * 127 * largest > 32767) steps /= 2;

@@ -298,8 +298,6 @@ class sparse_reader {
 
 // Any reader.
 struct byte_source {
-  static constexpr int bits = 8;  // at most
-
   void* reader;
   const std::byte* (*next_chunk)(void* reader, index_t steps);
 

@@ -136,6 +136,8 @@ inline const auto& kernels_of(instruction_set isa) {
     case instruction_set::neon: return neon::kernels;
 #if defined(PARE_NEON_DOT)
     case instruction_set::neon_dot: return neon_dot::kernels;
+#else
+    case instruction_set::neon_dot: return neon::kernels;
 #endif
 #endif
     default: return scalar::kernels;

@@ -31,7 +31,7 @@ enum class instruction_set {
   avx2_vnni,  // the same with AVX-VNNI
   avx512,     // x86 with AVX-512 F, BW, VL, DQ, VNNI, VBMI and VBMI2
   neon,       // AArch64
-  neon_dot,   // the same with the dot product instructions, where the compiler is g++, or clang from version 17 on
+  neon_dot,   // the same with the dot product instructions, on Linux by g++, or by clang from version 17 on
 };
 
 inline constexpr std::array instruction_sets = {instruction_set::scalar,    instruction_set::avx2,

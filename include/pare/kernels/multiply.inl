@@ -25,8 +25,8 @@ PARE_INLINE void walk_whole_chunks(Source& source, const panel_layout& layout, S
   }
 }
 
-// Groups that end anywhere: everything goes through bytes.
-template <class Sums>
+// Groups that end anywhere: everything goes through bytes, of codes of at most so many bits.
+template <int Bits, class Sums>
 PARE_INLINE void walk_bytes(byte_source& source, const panel_layout& layout, Sums& sums) {
   index_t at = 0;
   index_t chunk_end = 0;
@@ -40,7 +40,7 @@ PARE_INLINE void walk_bytes(byte_source& source, const panel_layout& layout, Sum
         next = source.chunk(steps);
         chunk_end += steps;
       }
-      sums.template step<byte_source::bits, 0, 1>(load_codes(next), at);
+      sums.template step<Bits, 0, 1>(load_codes(next), at);
     }
     sums.end_group(group);
   }
@@ -78,10 +78,10 @@ void multiply_codes(const multiply_arguments& a, index_t panel, index_t sample) 
                       [&](Sums& sums) PARE_INLINE_LAMBDA { walk_whole_chunks(source, a.weights->layout(), sums); });
 }
 
-template <class Sums>
+template <int Bits, class Sums>
 void multiply_bytes(const multiply_arguments& a, index_t panel, index_t sample, byte_source source) {
   multiply_tile<Sums>(a, panel, sample,
-                      [&](Sums& sums) PARE_INLINE_LAMBDA { walk_bytes(source, a.weights->layout(), sums); });
+                      [&](Sums& sums) PARE_INLINE_LAMBDA { walk_bytes<Bits>(source, a.weights->layout(), sums); });
 }
 
 template <class Sums>
@@ -101,15 +101,15 @@ PARE_INLINE void for_each_tile(const multiply_arguments& a, int tile, Tiled&& ti
   }
 }
 
-template <template <int> class Sums, int Tile>
+template <int Bits, template <int> class Sums, int Tile>
 void multiply_from_bytes(const multiply_arguments& a) {
   const auto with = [&](auto&& multiply, index_t panel, index_t sample) {
     use_byte_source(*a.weights, a.weights->panel(panel),
                     [&](byte_source source) { multiply(a, panel, sample, source); });
   };
   for_each_tile(
-      a, Tile, [&](index_t panel, index_t sample) { with(multiply_bytes<Sums<Tile>>, panel, sample); },
-      [&](index_t panel, index_t sample) { with(multiply_bytes<Sums<1>>, panel, sample); });
+      a, Tile, [&](index_t panel, index_t sample) { with(multiply_bytes<Bits, Sums<Tile>>, panel, sample); },
+      [&](index_t panel, index_t sample) { with(multiply_bytes<Bits, Sums<1>>, panel, sample); });
 }
 
 template <class Source>
@@ -150,7 +150,9 @@ inline void multiply_int8(const multiply_arguments& a) noexcept {
         default: break;
       }
   }
-  multiply_from_bytes<int8_sums, int8_tile>(a);
+  if constexpr (sums_start_in_16_bits)
+    if (format.bits < 8 && !format.codebook) return multiply_from_bytes<7, int8_sums, int8_tile>(a);
+  multiply_from_bytes<8, int8_sums, int8_tile>(a);
 }
 
 // Weights that are floats: no groups, no scales.
@@ -180,7 +182,7 @@ void multiply_dense(const multiply_arguments& a, index_t panel, index_t sample) 
 }
 
 inline void multiply_float(const multiply_arguments& a) noexcept {
-  if (a.weights->format().encoding != encoding::dense) return multiply_from_bytes<float_sums, float_tile>(a);
+  if (a.weights->format().encoding != encoding::dense) return multiply_from_bytes<8, float_sums, float_tile>(a);
   for_each_tile(
       a, float_tile, [&](index_t panel, index_t sample) { multiply_dense<float_tile>(a, panel, sample); },
       [&](index_t panel, index_t sample) { multiply_dense<1>(a, panel, sample); });

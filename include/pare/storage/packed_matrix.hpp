@@ -1,6 +1,7 @@
 // packed_matrix: a weight matrix in the panel layout, in whichever format, ready to be multiplied with.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -19,8 +20,9 @@ class packed_matrix {
   packed_matrix() = default;
 
   // A matrix over bytes that already are in the panel layout, for instance of a mapped file. Throws format_error unless
-  // they are: the size fits, and where zeros are left out every panel's offset and number of codes does. The cost of
-  // the latter is one pass over the masks or counts. Which code, position or scale each byte holds cannot be wrong.
+  // they are: the size fits; where zeros are left out every panel's offset and number of codes does; and with the
+  // sparse encoding the nonzeros of a row lie in their block and rise, which costs one pass over them. Which code or
+  // scale each byte holds cannot be wrong.
   packed_matrix(index_t rows, index_t cols, const packed_format& format, buffer bytes)
       : rows_(rows), cols_(cols), format_(format), bytes_(std::move(bytes)) {
     check_format();
@@ -94,6 +96,8 @@ class packed_matrix {
     require<format_error>(f.scheme == scheme::symmetric || (!f.codebook && f.encoding == encoding::codes),
                           "a codebook, encodings that leave out zeros and dense weights have the symmetric scheme");
     require<format_error>(!dense || !f.codebook, "dense weights have no codebook");
+    require<format_error>(!leaves_out_zeros(f.encoding) || f.codebook || f.bits > 1,
+                          "bits is 1, must be at least 2 to leave out zeros: 1-bit codes have none");
   }
 
   void check_bytes() {
@@ -117,6 +121,7 @@ class packed_matrix {
       const index_t codes = panel_codes(p);
       stored_ += codes;
       at += layout_.panel_bytes + detail::listed_bytes(format_, detail::steps_of(codes));
+      if (format_.encoding == encoding::sparse && at <= size) check_positions(p, detail::steps_of(codes));
     }
     require<format_error>(panel_start(layout_.panels) == at && size == at, "the matrix has ", size,
                           " bytes, its masks or counts ask for ", at);
@@ -130,6 +135,34 @@ class packed_matrix {
       detail::require<format_error>(std::to_integer<index_t>(counts[block]) <= layout_.steps_in_block(block), "panel ",
                                     panel_index, " has ", std::to_integer<int>(counts[block]), " steps in block ",
                                     block, ", must be at most ", layout_.steps_in_block(block));
+  }
+
+  bool is_zero(std::uint8_t code) const {
+    return format_.codebook ? levels()[code] == 128 : code == 1 << (format_.bits - 1);
+  }
+
+  void check_positions(index_t panel_index, index_t steps) const {
+    using namespace detail;
+    const std::byte* counts = panel(panel_index) + layout_.masks_at;
+    const std::byte* positions = panel(panel_index) + layout_.values_at;
+    const std::byte* codes = positions + planes_bytes(position_bits, steps);
+    index_t step = 0;
+    for (index_t block = 0; block < layout_.blocks; ++block) {
+      std::array<index_t, panel_rows> least{};  // that the next position of a row may be
+      const index_t block_cols = layout_.steps_in_block(block) * step_cols;
+      for (index_t left = std::to_integer<index_t>(counts[block]); left > 0; --left, ++step) {
+        const auto position = read_step(positions, position_bits, steps, step);
+        const auto code = read_step(codes, format_.bits, steps, step);
+        for (std::size_t i = 0; i < code.size(); ++i) {
+          if (is_zero(code[i])) continue;
+          index_t& next = least[i / step_cols];
+          require<format_error>(position[i] >= next && position[i] < block_cols, "panel ", panel_index,
+                                " has a nonzero at position ", static_cast<int>(position[i]), " of block ", block,
+                                ", must be ", next, " to ", block_cols - 1);
+          next = position[i] + 1;
+        }
+      }
+    }
   }
 
   index_t rows_ = 0;

@@ -12,7 +12,7 @@ namespace pare {
 enum class encoding {
   dense,   // 32-bit floats
   codes,   // k-bit codes in planes
-  bitmap,  // a 64-bit mask per step and k-bit codes of the nonzeros only: the smallest for sparse weights
+  bitmap,  // a 64-bit mask per step and k-bit codes of the nonzeros only: the smallest up to about 95 % of zeros
   sparse,  // positions and k-bit codes of the nonzeros only: takes time for those alone
 };
 

@@ -81,6 +81,19 @@ inline void write_step(std::byte* planes, int bits, std::ptrdiff_t steps, std::p
   });
 }
 
+// The 64 codes of one step.
+inline std::array<std::uint8_t, step_codes> read_step(const std::byte* planes, int bits, std::ptrdiff_t steps,
+                                                      std::ptrdiff_t step) {
+  std::array<std::uint8_t, step_codes> codes{};
+  for_each_plane(bits, steps, step, [&](std::ptrdiff_t offset, int bit, const plane& p) {
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      const int byte = std::to_integer<int>(planes[static_cast<std::size_t>(offset) + i]);
+      codes[i] = static_cast<std::uint8_t>(codes[i] | (byte >> bit & ((1 << p.width) - 1)) << p.low_bit);
+    }
+  });
+  return codes;
+}
+
 // Code `index` (0 to 63) of one step.
 inline int read_code(const std::byte* planes, int bits, std::ptrdiff_t steps, std::ptrdiff_t step,
                      std::ptrdiff_t index) {

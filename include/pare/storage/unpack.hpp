@@ -40,7 +40,7 @@ inline unpacked_weight unpack_parameters(const packed_matrix& m, index_t row, in
 
 // The code at index `position` of a run of `count` codes.
 inline int unpack_code(const packed_matrix& m, const std::byte* planes, index_t count, index_t position) {
-  const index_t steps = (count + step_codes - 1) / step_codes;
+  const index_t steps = steps_of(count);
   const int code = read_code(planes, m.format().bits, steps, position / step_codes, position % step_codes);
   if (m.format().codebook) return m.levels()[code];
   return m.format().bits == 1 ? 2 * code : code;
