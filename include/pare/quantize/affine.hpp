@@ -75,10 +75,13 @@ inline void round_group(std::span<const float> values, quantized_codes& q, index
   const float inverse_scale = std::fabs(range.scale) < least_scale ? 0.0f : inverse(range.scale);
   const float shift = static_cast<float>(range.offset);
   std::uint8_t* out = q.codes.data() + row * q.cols + first_col;
-  for (const float value : values) {
-    const int level = static_cast<int>(nearest_code((value - shift) * inverse_scale, codes));
-    *out++ = static_cast<std::uint8_t>(codes.only_ends ? (level + 1) / 2 : level + zero);
-  }
+  const auto level = [&](float value) {
+    return static_cast<int>(nearest_code((value - shift) * inverse_scale, codes));
+  };
+  if (codes.only_ends)
+    for (const float value : values) *out++ = static_cast<std::uint8_t>((level(value) + 1) / 2);
+  else
+    for (const float value : values) *out++ = static_cast<std::uint8_t>(level(value) + zero);
 }
 
 inline group_range find_range(std::span<const float> values, const quantize_options& options) {

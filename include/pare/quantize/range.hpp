@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include <Eigen/Core>
+
 #include <pare/quantize/options.hpp>
 
 namespace pare::detail {
@@ -48,7 +50,7 @@ inline float nearest_code(float x, const code_range& codes) {
   if (codes.only_ends) return x < 0 ? -1.0f : 1.0f;
   const float low = static_cast<float>(codes.low);
   const float high = static_cast<float>(codes.high);
-  return round_even(x < low ? low : x > high ? high : x);
+  return round_even(std::min(std::max(low, x), high));
 }
 
 // Sums over a group of values v and the codes c that (v - shift) / scale rounds to.
@@ -85,8 +87,8 @@ struct extremes {
 // The range that must be representable: of the values, or of those within the percentile.
 inline extremes find_extremes(std::span<const float> values, const quantize_options& options) {
   if (values.empty()) return {};
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  extremes found{static_cast<double>(*low), static_cast<double>(*high)};
+  const Eigen::Map<const Eigen::ArrayXf> all(values.data(), static_cast<index_t>(values.size()));
+  extremes found{static_cast<double>(all.minCoeff()), static_cast<double>(all.maxCoeff())};
   if (options.range == range::percentile) {
     const double limit = magnitude_percentile(values, options.percentile);
     found.low = std::clamp(found.low, -limit, limit);

@@ -46,14 +46,16 @@ class code_packer {
       std::byte* panel = out.data() + layout_.panels_at + p * layout_.panel_bytes;
       write_parameters(panel, p);
       for (index_t step = 0; step < layout_.steps; ++step)
-        write_step(panel + layout_.values_at, q_.bits, layout_.steps, step, step_at(p, step).codes);
+        write_step(panel + layout_.values_at, q_.bits, layout_.steps, step, codes_at(p, step));
     }
     return {q_.rows, q_.cols, format_, std::move(out).finish()};
   }
 
  private:
+  using step_codes_array = std::array<std::uint8_t, step_codes>;
+
   struct step_content {
-    std::array<std::uint8_t, step_codes> codes{};
+    step_codes_array codes{};
     std::uint64_t nonzeros = 0;  // bit i is set where weight i is there and not zero
   };
 
@@ -63,19 +65,33 @@ class code_packer {
     return q_.scheme == scheme::asymmetric ? 0 : 1 << (q_.bits - 1) >> (q_.bits == 1);
   }
 
-  step_content step_at(index_t panel, index_t index) const {
-    step_content result;
-    result.codes.fill(static_cast<std::uint8_t>(zero_code()));
-    const index_t group = layout_.group_steps > 0 ? index / layout_.group_steps : 0;
-    const index_t group_end = std::min(q_.cols, (group + 1) * format_.group_size);
-    const index_t col = group * format_.group_size + (index - group * layout_.group_steps) * step_cols;
+  // The columns [begin, end) that a step covers.
+  struct step_range {
+    index_t begin, end;
+  };
+
+  step_range columns_of(index_t step) const {
+    const index_t group = step / layout_.group_steps;
+    const index_t begin = group * format_.group_size + (step - group * layout_.group_steps) * step_cols;
+    return {begin, std::min({begin + step_cols, (group + 1) * format_.group_size, q_.cols})};
+  }
+
+  step_codes_array codes_at(index_t panel, index_t step) const {
+    step_codes_array codes;
+    codes.fill(static_cast<std::uint8_t>(zero_code()));
+    const auto [begin, end] = columns_of(step);
+    const index_t rows = std::min(panel_rows, q_.rows - panel * panel_rows);
+    const std::uint8_t* from = q_.codes.data() + panel * panel_rows * q_.cols + begin;
+    for (index_t r = 0; r < rows; ++r, from += q_.cols) std::copy_n(from, end - begin, codes.data() + r * step_cols);
+    return codes;
+  }
+
+  step_content step_at(index_t panel, index_t step) const {
+    step_content result{codes_at(panel, step)};
+    const auto [begin, end] = columns_of(step);
     for (index_t r = 0; r < panel_rows && panel * panel_rows + r < q_.rows; ++r)
-      for (index_t c = 0; c < step_cols && col + c < group_end; ++c) {
-        const index_t row = panel * panel_rows + r;
-        const std::size_t i = static_cast<std::size_t>(r * step_cols + c);
-        result.codes[i] = q_.codes[static_cast<std::size_t>(row * q_.cols + col + c)];
-        if (!is_zero(row, col + c)) result.nonzeros |= std::uint64_t{1} << i;
-      }
+      for (index_t col = begin; col < end; ++col)
+        if (!is_zero(panel * panel_rows + r, col)) result.nonzeros |= std::uint64_t{1} << (r * step_cols + col - begin);
     return result;
   }
 

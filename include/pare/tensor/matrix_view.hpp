@@ -2,6 +2,7 @@
 // else.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <span>
@@ -171,13 +172,20 @@ void require_finite(const matrix_view<T>& x, std::string_view what) {
 // there.
 template <class T>
 void read_floats(const matrix_view<T>& x, index_t row, std::vector<float>& out, std::string_view what) {
-  out.clear();
-  x.for_each_in_row(row, [&](const T& element) {
-    const float value = static_cast<float>(element);
-    require<value_error>(is_finite(value), what, "[", row, ", ", out.size(), "] is ",
-                         static_cast<compute_t<T>>(element), ", must be finite in float");
-    out.push_back(value);
-  });
+  out.resize(static_cast<std::size_t>(x.cols()));
+  if (const T* in = x.contiguous_row(row)) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(in[i]);
+  } else {
+    float* next = out.data();
+    x.for_each_in_row(row, [&next](const T& element) { *next++ = static_cast<float>(element); });
+  }
+  bool all_finite = true;
+  for (const float value : out) all_finite &= is_finite(value);
+  if (all_finite) return;
+  const auto first = std::find_if(out.begin(), out.end(), [](float value) { return !is_finite(value); });
+  const index_t col = first - out.begin();
+  throw value_error(
+      text(what, "[", row, ", ", col, "] is ", static_cast<compute_t<T>>(x(row, col)), ", must be finite in float"));
 }
 
 }  // namespace detail
