@@ -42,8 +42,8 @@ std::vector<limit> measure(int rounds) {
           {"memory, 2 MiB pages, 2 threads", rate(2, huge.bytes()), "GB/s"},
           {"memory, 4 KiB pages, 2 threads", rate(3, small.bytes()), "GB/s"},
           {"second-level cache, 256 KiB", rate(4, l2_passes * l2.bytes()), "GB/s"},
-          {"products of 4-bit codes and bytes", rate(5, bench::product_probe::operations), "GOP/s"},
-          {"fused multiply-adds of floats", rate(6, bench::multiply_add_probe::operations), "GFLOP/s"}};
+          {"products of 4-bit codes and bytes", rate(5, bench::product_probe::operations()), "GOP/s"},
+          {"fused multiply-adds of floats", rate(6, bench::multiply_add_probe::operations()), "GFLOP/s"}};
 }
 
 void run(int rounds, const std::filesystem::path& out) {

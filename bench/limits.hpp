@@ -23,7 +23,9 @@ using pare::detail::expand_table;
 
 struct peak_table {
   std::int32_t (*sum_products)(index_t rounds, const std::byte* codes, const std::int8_t* x);
+  int steps_per_round;
   float (*multiply_add)(index_t rounds, const float* weights, const float* x);
+  int vectors_per_round;
   std::int32_t (*read_stream)(const std::byte* begin, const std::byte* end);
 };
 
@@ -46,8 +48,8 @@ void use(const T& value) {
 // Sums of products of unsigned codes of 4 bits and signed bytes: 2 · 64 operations a step.
 struct product_probe {
   static constexpr pare::index_t rounds = 4096;
-  static constexpr double operations = 2.0 * 64 * 6 * rounds;
 
+  static double operations() { return 2.0 * 64 * active_peaks().steps_per_round * rounds; }
   void operator()() const { use(active_peaks().sum_products(rounds, codes, x)); }
 
   alignas(64) std::byte codes[64] = {};
@@ -57,8 +59,8 @@ struct product_probe {
 // Fused multiply-adds of floats: 2 · 16 operations a vector.
 struct multiply_add_probe {
   static constexpr pare::index_t rounds = 8192;
-  static constexpr double operations = 2.0 * 16 * 6 * rounds;
 
+  static double operations() { return 2.0 * 16 * active_peaks().vectors_per_round * rounds; }
   void operator()() const { use(active_peaks().multiply_add(rounds, weights, x)); }
 
   alignas(64) float weights[16] = {};

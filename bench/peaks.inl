@@ -1,34 +1,36 @@
 // The most that the words of an instruction set do: sums of products of bytes and fused multiply-adds in registers,
 // each with one input from the first-level cache as in the kernels, and reading. Included for every instruction set.
 
-// Independent sums, enough to hide how long an instruction takes and few enough for 16 registers.
-inline constexpr int chains = 6;
+// Independent sums, enough to hide how long an instruction takes and few enough for the registers: a vector is one
+// register with AVX-512, else two or four; a run of sums may take twice that.
+inline constexpr int chains = alignof(f32x16) == 64 ? 12 : 6;
+inline constexpr int run_chains = sizeof(run_sums) > sizeof(f32x16) ? 3 : chains;
 
-// `rounds` times 6 steps of 64 codes of 4 bits.
+// `rounds` times run_chains steps of 64 codes of 4 bits.
 inline std::int32_t sum_products(index_t rounds, const std::byte* codes, const std::int8_t* x) {
   const u8x64 step = load_codes(codes);
-  i32x16 sums[chains];
-  run_sums runs[chains];
+  i32x16 sums[run_chains];
+  run_sums runs[run_chains];
   PARE_UNROLL
-  for (int i = 0; i < chains; ++i) sums[i] = splat_int(0);
+  for (int i = 0; i < run_chains; ++i) sums[i] = splat_int(0);
   constexpr index_t run = 8;
   for (index_t round = 0; round < rounds; round += run) {
     PARE_UNROLL
-    for (int i = 0; i < chains; ++i) runs[i] = begin_run(sums[i]);
+    for (int i = 0; i < run_chains; ++i) runs[i] = begin_run(sums[i]);
     for (index_t s = 0; s < run; ++s) {
       PARE_UNROLL
-      for (int i = 0; i < chains; ++i) runs[i] = dot_run(runs[i], step, x + 4 * i);
+      for (int i = 0; i < run_chains; ++i) runs[i] = dot_run(runs[i], step, x + 4 * i);
       __asm__ volatile("" : "+r"(x));  // the inputs are read anew
     }
     PARE_UNROLL
-    for (int i = 0; i < chains; ++i) sums[i] = end_run(sums[i], runs[i]);
+    for (int i = 0; i < run_chains; ++i) sums[i] = end_run(sums[i], runs[i]);
   }
   i32x16 total = sums[0];
-  for (int i = 1; i < chains; ++i) total = add(total, sums[i]);
+  for (int i = 1; i < run_chains; ++i) total = add(total, sums[i]);
   return sum_lanes(total);
 }
 
-// `rounds` times 6 fused multiply-adds of 16 floats.
+// `rounds` times `chains` fused multiply-adds of 16 floats.
 inline float multiply_add(index_t rounds, const float* weights, const float* x) {
   const f32x16 column = load(weights);
   f32x16 sums[chains];
@@ -63,4 +65,4 @@ inline std::int32_t read_stream(const std::byte* begin, const std::byte* end) {
   return sum_lanes(add(add(sums[0], sums[1]), add(sums[2], sums[3])));
 }
 
-inline constexpr peak_table kernels = {sum_products, multiply_add, read_stream};
+inline constexpr peak_table kernels = {sum_products, run_chains, multiply_add, chains, read_stream};

@@ -1,7 +1,11 @@
-// The peer Eigen: a perceptron in 32-bit floats, as somebody who uses Eigen would write it with care.
+// The peer Eigen, in 32-bit floats: products, and a perceptron as somebody who uses Eigen would write it with care.
 #pragma once
 
+#include <Eigen/SparseCore>
+
 #include <pare/train/mlp.hpp>
+
+#include "../rotated.hpp"
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -43,5 +47,30 @@ class eigen_mlp {
   std::vector<pare::dense_layer> layers_;
   std::vector<matrix> outputs_;
 };
+
+// y = W x for dense W, row by row in memory, or for sparse W.
+template <class Matrix>
+class eigen_product {
+ public:
+  eigen_product(const Matrix& w, const Eigen::MatrixXf& x, std::size_t bytes, std::size_t least_bytes)
+      : x_(x), y_(w.rows(), x.cols()), matrices_(bytes, least_bytes, [&] { return w; }) {}
+
+  void operator()() {
+    if (x_.cols() == 1)
+      y_.col(0).noalias() = matrices_.next() * x_.col(0);
+    else
+      y_.noalias() = matrices_.next() * x_;
+  }
+
+  const Eigen::MatrixXf& y() const { return y_; }
+
+ private:
+  Eigen::MatrixXf x_;
+  Eigen::MatrixXf y_;
+  rotated<Matrix> matrices_;
+};
+
+using eigen_dense = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using eigen_sparse = Eigen::SparseMatrix<float, Eigen::RowMajor>;
 
 }  // namespace bench
