@@ -98,6 +98,18 @@ std::vector<float> with_padding(const Eigen::MatrixXf& samples, index_t stride) 
   return x;
 }
 
+// The bits of samples in a buffer are those of the scalar set, which come first and become `expected`, and behind the
+// last whole vector of a sample nothing is written.
+void check_samples(const Eigen::Map<Eigen::MatrixXf, 0, Eigen::OuterStride<>>& samples, instruction_set isa,
+                   std::vector<float>& expected) {
+  const Eigen::MatrixXf dense = samples;
+  const std::vector<float> outputs(dense.data(), dense.data() + dense.size());
+  if (isa == instruction_set::scalar) expected = outputs;
+  CHECK(differences(outputs, expected) == 0);
+  for (index_t b = 0; b < samples.cols(); ++b)
+    CHECK(std::isnan(samples.data()[b * samples.outerStride() + samples.outerStride() - 1]));
+}
+
 constexpr index_t lengths[] = {1, 2, 3, 15, 16, 17, 31, 35, 69, 300};
 
 }  // namespace
@@ -187,12 +199,7 @@ TEST_CASE("softmax is accurate, sums to one and is the same with every instructi
         }
         INFO("n " << n << ", spread " << spread << ", " << name(isa));
         CHECK(wrong == 0);
-        const Eigen::MatrixXf dense = got;
-        const std::vector<float> outputs(dense.data(), dense.data() + dense.size());
-        if (isa == instruction_set::scalar) expected = outputs;
-        CHECK(differences(outputs, expected) == 0);
-        // Behind the last whole vector of a sample nothing is written.
-        for (index_t b = 0; b < 3; ++b) CHECK(std::isnan(y[static_cast<std::size_t>(b * stride + stride - 1)]));
+        check_samples(got, isa, expected);
       });
     }
 }
@@ -251,11 +258,7 @@ TEST_CASE("normalization agrees with double precision and between instruction se
           }
           INFO((layer_norm ? "layer norm" : "RMS norm") << ", n " << n << ", mean " << mean << ", " << name(isa));
           CHECK(wrong == 0);
-          const Eigen::MatrixXf dense = got;
-          const std::vector<float> outputs(dense.data(), dense.data() + dense.size());
-          if (isa == instruction_set::scalar) expected = outputs;
-          CHECK(differences(outputs, expected) == 0);
-          for (index_t b = 0; b < 3; ++b) CHECK(std::isnan(y[static_cast<std::size_t>(b * stride + stride - 1)]));
+          check_samples(got, isa, expected);
         });
       }
 }

@@ -29,14 +29,6 @@ namespace {
 
 constexpr precision precisions[] = {precision::int8, precision::float32};
 
-// A third of the weights is zero.
-Eigen::MatrixXf weights(index_t rows, index_t cols, std::uint32_t seed) {
-  Eigen::MatrixXf w = gaussian(rows, cols, seed);
-  for (index_t i = 0; i < w.size(); ++i)
-    if (i % 7 == 0 || i % 5 == 1) w(i) = 0;
-  return w;
-}
-
 Eigen::MatrixXf reference_multiply(const packed_matrix& w, const Eigen::MatrixXf& x, precision inputs) {
   Eigen::MatrixXf y(w.rows(), x.cols());
   for (index_t b = 0; b < x.cols(); ++b)
@@ -109,7 +101,7 @@ quantized_codes made_up(index_t rows, index_t cols, int bits, scheme s, int zero
 
 TEST_CASE("every format gives the bits of the reference") {
   for (const auto& [rows, cols] : {std::pair{3, 7}, {16, 33}, {17, 100}}) {
-    const Eigen::MatrixXf w = weights(rows, cols, 1), x = gaussian(cols, 5, 2);
+    const Eigen::MatrixXf w = gaussian_third_zero(rows, cols, 1), x = gaussian(cols, 5, 2);
     check_multiply(pare::pack_dense(w), x, {1, 5});
     for (const index_t group_size : {5, 16, 32, 1000})
       for (int bits = 1; bits <= 8; ++bits)
@@ -122,7 +114,7 @@ TEST_CASE("every batch and every shape around the edges of tiles gives the bits 
   for (const index_t rows : {1, 15, 16, 17, 33})
     for (const index_t cols : {1, 3, 4, 5, 31, 32, 33, 63, 65, 128, 129, 257}) {
       if (rows > 17 && cols > 65) continue;
-      const Eigen::MatrixXf w = weights(rows, cols, 3), x = gaussian(cols, 33, 4);
+      const Eigen::MatrixXf w = gaussian_third_zero(rows, cols, 3), x = gaussian(cols, 33, 4);
       check_multiply(pare::pack_dense(w), x, batches);
       check_multiply(pare::quantize(w, {.scheme = scheme::two_level, .range = range::min_max}), x, batches);
       check_multiply(pare::quantize(w, {.bits = 3, .group_size = 16, .range = range::min_max}, encoding::sparse), x,
@@ -173,13 +165,13 @@ TEST_CASE("sums over the longest group stay within 32 bits") {
 }
 
 TEST_CASE("a group longer than 32768 columns gives the bits of the reference") {
-  const Eigen::MatrixXf w = weights(2, 33000, 5), x = gaussian(33000, 2, 6);
+  const Eigen::MatrixXf w = gaussian_third_zero(2, 33000, 5), x = gaussian(33000, 2, 6);
   for (const scheme s : {scheme::symmetric, scheme::two_level})
     check_multiply(pare::quantize(w, {3, s, granularity::row, 1, range::min_max}), x, {2});
 }
 
 TEST_CASE("weights and inputs that are huge, tiny or zero give the bits of the reference") {
-  Eigen::MatrixXf w = weights(20, 70, 7), x = gaussian(70, 8, 8);
+  Eigen::MatrixXf w = gaussian_third_zero(20, 70, 7), x = gaussian(70, 8, 8);
   w.row(0) *= 1e-30f;
   w.row(1) *= 1e30f;
   w.row(2).setZero();
@@ -207,7 +199,7 @@ TEST_CASE("weights and inputs that are huge, tiny or zero give the bits of the r
 
 #if defined(__x86_64__)
 TEST_CASE("scales below the normal range of 16-bit floats are read right by a thread that flushes subnormal floats") {
-  Eigen::MatrixXf w = weights(17, 64, 14);
+  Eigen::MatrixXf w = gaussian_third_zero(17, 64, 14);
   w.leftCols(32) *= 1e-6f;
   Eigen::MatrixXf x = gaussian(64, 3, 15);
   x.bottomRows(32).setZero();
@@ -250,7 +242,7 @@ TEST_CASE("whatever lies around samples, bias, outputs and in used scratch memor
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
   constexpr index_t rows = 21, batch = 5;
   for (const index_t cols : {1, 15, 16, 17, 37, 70}) {
-    const Eigen::MatrixXf w = weights(rows, cols, 10), good = gaussian(cols, batch, 11);
+    const Eigen::MatrixXf w = gaussian_third_zero(rows, cols, 10), good = gaussian(cols, batch, 11);
     const index_t x_stride = pare::detail::round_up(cols, 16) + 16;
     // One float off, so that nothing is aligned by chance.
     std::vector<float> x(static_cast<std::size_t>(x_stride * batch + 17), nan);
@@ -289,7 +281,7 @@ TEST_CASE("whatever lies around samples, bias, outputs and in used scratch memor
 }
 
 TEST_CASE("a sample with NaN or infinity has no finite output, and leaves the others alone") {
-  Eigen::MatrixXf w = weights(18, 70, 12);
+  Eigen::MatrixXf w = gaussian_third_zero(18, 70, 12);
   w.row(3).setZero();
   const Eigen::MatrixXf x = gaussian(70, 5, 13);
   std::vector<packed_matrix> formats = all_formats(w, 4, 32);
@@ -325,7 +317,7 @@ TEST_CASE("random shapes and formats give the bits of the reference") {
     const auto below = [&](index_t n) { return static_cast<index_t>(generator() % static_cast<std::uint32_t>(n)); };
     const index_t rows = 1 + below(50), cols = 1 + below(300), batch = 1 + below(9);
     const int bits = 1 + static_cast<int>(below(8));
-    const Eigen::MatrixXf w = weights(rows, cols, seed + 1), x = gaussian(cols, batch, seed + 2);
+    const Eigen::MatrixXf w = gaussian_third_zero(rows, cols, seed + 1), x = gaussian(cols, batch, seed + 2);
     INFO("seed " << seed);
     for (const packed_matrix& m : all_formats(w, bits, 1 + below(100))) check_multiply(m, x, {batch});
   }

@@ -25,14 +25,6 @@ using pare::value_error;
 
 namespace {
 
-// A third of the weights is zero.
-Eigen::MatrixXf weights(index_t rows, index_t cols, std::uint32_t seed) {
-  Eigen::MatrixXf w = gaussian(rows, cols, seed);
-  for (index_t i = 0; i < w.size(); ++i)
-    if (i % 7 == 0 || i % 5 == 1) w(i) = 0;
-  return w;
-}
-
 bool unpacks_to_itself(const quantized_codes& q, encoding as) {
   Eigen::MatrixXf plain(q.rows, q.cols), unpacked(q.rows, q.cols);
   dequantize(q, plain);
@@ -44,7 +36,7 @@ bool unpacks_to_itself(const quantized_codes& q, encoding as) {
 
 TEST_CASE("packing changes no weight, in any format") {
   for (const auto& [rows, cols] : {std::pair{1, 1}, {16, 3}, {17, 32}, {5, 33}, {33, 129}}) {
-    const Eigen::MatrixXf w = weights(rows, cols, 1);
+    const Eigen::MatrixXf w = gaussian_third_zero(rows, cols, 1);
     for (const index_t group_size : {1, 5, 16, 32, 64, 1000})
       for (int bits = 1; bits <= 8; ++bits) {
         INFO(rows << " x " << cols << ", groups of " << group_size << ", " << bits << " bits");
@@ -67,7 +59,7 @@ TEST_CASE("packing changes no weight, in any format") {
 
 TEST_CASE("dense weights are kept as they are") {
   for (const auto& [rows, cols] : {std::pair{1, 1}, {16, 4}, {17, 33}, {0, 3}, {3, 0}}) {
-    const Eigen::MatrixXf w = weights(rows, cols, 2);
+    const Eigen::MatrixXf w = gaussian_third_zero(rows, cols, 2);
     const packed_matrix m = pare::pack_dense(w);
     Eigen::MatrixXf unpacked(rows, cols);
     dequantize(m, unpacked);
@@ -81,7 +73,7 @@ TEST_CASE("dense weights are kept as they are") {
 }
 
 TEST_CASE("quantize is quantize_codes and pack") {
-  const Eigen::MatrixXf w = weights(20, 40, 3);
+  const Eigen::MatrixXf w = gaussian_third_zero(20, 40, 3);
   const quantize_options options{.bits = 3, .scheme = scheme::two_level, .group_size = 16};
   const packed_matrix m = pare::quantize(w, options), expected = pack(quantize_codes(w, options));
   CHECK(m.format() == expected.format());
@@ -156,13 +148,13 @@ TEST_CASE("units, scales, zero points and codes lie where the layout says") {
 }
 
 TEST_CASE("a bitmap has a bit for every weight that is not zero") {
-  const Eigen::MatrixXf w = weights(18, 21, 4);
+  const Eigen::MatrixXf w = gaussian_third_zero(18, 21, 4);
   const auto q = quantize_codes(w, {.bits = 5, .granularity = granularity::row});
   const packed_matrix m = pack(q, encoding::bitmap);
   index_t nonzeros = 0, wrong = 0;
   for (index_t row = 0; row < 18; ++row)
     for (index_t col = 0; col < 21; ++col) {
-      const std::byte* masks = m.panel(row / 16) + m.layout().masks_at;
+      const std::byte* masks = m.panel(row / 16) + m.layout().index_at;
       const auto mask = packed_matrix::read<std::uint64_t>(masks + col / 4 * 8);
       const bool there = mask >> (row % 16 * 4 + col % 4) & 1;
       wrong += there != (q.value(row, col) != 0);
@@ -210,7 +202,7 @@ TEST_CASE("a sparse matrix lists the nonzeros of each row and block from left to
 }
 
 TEST_CASE("groups above 32768 columns are cut, where they can be cut evenly") {
-  const Eigen::MatrixXf w = weights(2, 70000, 5);
+  const Eigen::MatrixXf w = gaussian_third_zero(2, 70000, 5);
   for (const scheme s : {scheme::symmetric, scheme::asymmetric, scheme::two_level}) {
     const auto whole =
         quantize_codes(w, {.bits = 2, .scheme = s, .granularity = granularity::row, .range = range::min_max});
@@ -227,7 +219,7 @@ TEST_CASE("groups above 32768 columns are cut, where they can be cut evenly") {
 }
 
 TEST_CASE("what an encoding cannot hold is refused") {
-  const Eigen::MatrixXf w = weights(4, 8, 6);
+  const Eigen::MatrixXf w = gaussian_third_zero(4, 8, 6);
   const auto refused = [&](const quantize_options& options, encoding as) {
     return error_message<value_error>([&] { pack(quantize_codes(w, options), as); });
   };
@@ -254,7 +246,7 @@ TEST_CASE("an empty matrix can be packed in any encoding") {
 }
 
 TEST_CASE("dequantize takes outputs of any element type and layout, of the right shape") {
-  const packed_matrix m = pare::quantize(weights(6, 10, 7));
+  const packed_matrix m = pare::quantize(gaussian_third_zero(6, 10, 7));
   Eigen::MatrixXf floats(6, 10);
   dequantize(m, floats);
   Eigen::Matrix<Eigen::half, -1, -1, Eigen::RowMajor> halves(6, 10);
@@ -266,7 +258,7 @@ TEST_CASE("dequantize takes outputs of any element type and layout, of the right
 }
 
 TEST_CASE("copies share their bytes, which are aligned for vectors") {
-  const packed_matrix m = pare::quantize(weights(40, 50, 8));
+  const packed_matrix m = pare::quantize(gaussian_third_zero(40, 50, 8));
   const packed_matrix copy = m;
   CHECK(copy.bytes().data() == m.bytes().data());
   for (index_t p = 0; p < 3; ++p) CHECK(reinterpret_cast<std::uintptr_t>(m.panel(p)) % 64 == 0);

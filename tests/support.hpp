@@ -29,6 +29,14 @@ inline Eigen::MatrixXf gaussian(Eigen::Index rows, Eigen::Index cols, std::uint3
   return Eigen::MatrixXf::NullaryExpr(rows, cols, [&] { return normal(generator); });
 }
 
+// The same, of which a third is zero.
+inline Eigen::MatrixXf gaussian_third_zero(Eigen::Index rows, Eigen::Index cols, std::uint32_t seed) {
+  Eigen::MatrixXf numbers = gaussian(rows, cols, seed);
+  for (Eigen::Index i = 0; i < numbers.size(); ++i)
+    if (i % 7 == 0 || i % 5 == 1) numbers(i) = 0;
+  return numbers;
+}
+
 // Calls test(isa) with each instruction set of this machine in force, and puts back the one before.
 template <class Test>
 void for_each_instruction_set(Test&& test) {
