@@ -93,20 +93,23 @@ inline group_range find_range(std::span<const float> values, const quantize_opti
   return {};
 }
 
+// The values of group g of a row, of which the last may be smaller.
+inline std::span<const float> group_of(std::span<const float> row_values, std::size_t g, index_t group_size) {
+  const std::size_t size = static_cast<std::size_t>(group_size);
+  return row_values.subspan(g * size, std::min(size, row_values.size() - g * size));
+}
+
 // Stores the ranges of one row's groups and rounds its weights to codes.
-inline void quantize_row(std::span<const float> row_values, std::span<const group_range> ranges, quantized_codes& q,
-                         index_t row) {
+inline void round_affine_row(std::span<const float> row_values, std::span<const group_range> ranges, quantized_codes& q,
+                             index_t row) {
   if (q.scheme == scheme::two_level)
     store_two_level(ranges, q, row);
   else
     store_half_scales(ranges, q, row);
   for (std::size_t g = 0; g < ranges.size(); ++g) {
-    const index_t begin = static_cast<index_t>(g) * q.group_size;
-    const index_t count = std::min(q.group_size, q.cols - begin);
     const std::size_t group = static_cast<std::size_t>(row) * ranges.size() + g;
     if (q.scheme == scheme::asymmetric) q.offset[group] = static_cast<std::int16_t>(ranges[g].offset);
-    round_group(row_values.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)), q, row, begin,
-                group);
+    round_group(group_of(row_values, g, q.group_size), q, row, static_cast<index_t>(g) * q.group_size, group);
   }
 }
 
@@ -137,6 +140,23 @@ std::vector<float> read_all_weights(const matrix_view<T>& w) {
   return all;
 }
 
+// Quantizes the rows of w: find_range(values) gives the range of each group, or of all weights at granularity::tensor,
+// and round_row(values, ranges, q, row) stores the ranges of a row and rounds its weights to codes.
+template <class T, class FindRange, class RoundRow>
+void quantize_rows(const matrix_view<T>& w, const quantize_options& options, quantized_codes& q,
+                   const FindRange& find_range, const RoundRow& round_row) {
+  std::vector<group_range> ranges(static_cast<std::size_t>(q.groups()));
+  const bool per_tensor = options.granularity == granularity::tensor;
+  if (per_tensor) ranges.assign(ranges.size(), find_range(read_all_weights(w)));
+  std::vector<float> values;
+  for (index_t row = 0; row < w.rows(); ++row) {
+    read_floats(w, row, values, "weights");
+    for (std::size_t g = 0; g < ranges.size() && !per_tensor; ++g)
+      ranges[g] = find_range(group_of(values, g, q.group_size));
+    round_row(values, ranges, q, row);
+  }
+}
+
 #include <pare/tensor/strict_fp_end.inl>
 
 }  // namespace detail
@@ -151,20 +171,9 @@ quantized_codes quantize_codes(const W& weights, const quantize_options& options
   detail::require_valid(options);
   const auto w = as_matrix(weights);
   quantized_codes q = detail::empty_codes(w.rows(), w.cols(), options);
-  std::vector<detail::group_range> ranges(static_cast<std::size_t>(q.groups()));
-  if (options.granularity == granularity::tensor)
-    ranges.assign(ranges.size(), detail::find_range(detail::read_all_weights(w), options));
-  std::vector<float> values;
-  for (index_t row = 0; row < w.rows(); ++row) {
-    detail::read_floats(w, row, values, "weights");
-    if (options.granularity != granularity::tensor)
-      for (std::size_t g = 0; g < ranges.size(); ++g) {
-        const std::size_t begin = g * static_cast<std::size_t>(q.group_size);
-        const std::size_t count = std::min(static_cast<std::size_t>(q.group_size), values.size() - begin);
-        ranges[g] = detail::find_range(std::span<const float>(values).subspan(begin, count), options);
-      }
-    detail::quantize_row(values, ranges, q, row);
-  }
+  detail::quantize_rows(
+      w, options, q, [&](std::span<const float> values) { return detail::find_range(values, options); },
+      detail::round_affine_row);
   return q;
 }
 

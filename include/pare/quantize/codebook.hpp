@@ -113,11 +113,22 @@ inline quantize_options as_symmetric(quantize_options options, const codebook& b
 // The largest magnitude among the columns of each group of one row.
 inline std::vector<double> group_magnitudes(std::span<const float> values, index_t group_size) {
   std::vector<double> magnitudes;
-  for (std::size_t begin = 0; begin < values.size(); begin += static_cast<std::size_t>(group_size)) {
-    const std::size_t count = std::min(static_cast<std::size_t>(group_size), values.size() - begin);
-    magnitudes.push_back(find_extremes(values.subspan(begin, count), {.range = range::min_max}).magnitude());
-  }
+  for (std::size_t g = 0; g * static_cast<std::size_t>(group_size) < values.size(); ++g)
+    magnitudes.push_back(find_extremes(group_of(values, g, group_size), {.range = range::min_max}).magnitude());
   return magnitudes;
+}
+
+// Stores the ranges of one row's groups and rounds its weights to the nearest levels.
+inline void round_row_to_levels(std::span<const float> row_values, std::span<const group_range> ranges,
+                                quantized_codes& q, index_t row, const nearest_level& nearest) {
+  store_half_scales(ranges, q, row);
+  std::uint8_t* out = q.codes.data() + row * q.cols;
+  for (std::size_t g = 0; g < ranges.size(); ++g) {
+    const double scale = stored_range(q, row, static_cast<std::size_t>(row) * ranges.size() + g).scale;
+    const float inverse_scale = std::fabs(scale) < least_scale ? 0.0f : inverse(scale);
+    for (const float value : group_of(row_values, g, q.group_size))
+      *out++ = static_cast<std::uint8_t>(nearest(value * inverse_scale));
+  }
 }
 
 #include <pare/tensor/strict_fp_end.inl>
@@ -177,28 +188,10 @@ quantized_codes quantize_codes(const W& weights, const Book& book, const quantiz
   quantized_codes q = detail::empty_codes(w.rows(), w.cols(), options);
   q.levels = book.levels;
   q.levels.resize(std::size_t{1} << q.bits, book.levels.back());
-  std::vector<detail::group_range> ranges(static_cast<std::size_t>(q.groups()));
-  if (options.granularity == granularity::tensor)
-    ranges.assign(ranges.size(), detail::codebook_range(detail::read_all_weights(w), nearest, options));
-  std::vector<float> values;
-  for (index_t row = 0; row < w.rows(); ++row) {
-    detail::read_floats(w, row, values, "weights");
-    const auto group_values = [&](std::size_t g) {
-      const std::size_t begin = g * static_cast<std::size_t>(q.group_size);
-      return std::span<const float>(values).subspan(
-          begin, std::min(static_cast<std::size_t>(q.group_size), values.size() - begin));
-    };
-    if (options.granularity != granularity::tensor)
-      for (std::size_t g = 0; g < ranges.size(); ++g)
-        ranges[g] = detail::codebook_range(group_values(g), nearest, options);
-    detail::store_half_scales(ranges, q, row);
-    std::uint8_t* out = q.codes.data() + row * q.cols;
-    for (std::size_t g = 0; g < ranges.size(); ++g) {
-      const double scale = detail::stored_range(q, row, static_cast<std::size_t>(row) * ranges.size() + g).scale;
-      const float inverse_scale = std::fabs(scale) < detail::least_scale ? 0.0f : detail::inverse(scale);
-      for (const float value : group_values(g)) *out++ = static_cast<std::uint8_t>(nearest(value * inverse_scale));
-    }
-  }
+  detail::quantize_rows(
+      w, options, q, [&](std::span<const float> values) { return detail::codebook_range(values, nearest, options); },
+      [&](std::span<const float> values, std::span<const detail::group_range> ranges, quantized_codes& into,
+          index_t row) { detail::round_row_to_levels(values, ranges, into, row, nearest); });
   return q;
 }
 
