@@ -158,7 +158,7 @@ TEST_CASE("a bitmap whose masks ask for more or fewer codes than there are is re
   const packed_matrix m = pare::quantize(weights(), {}, encoding::bitmap);
   const parts good(m);
   for (index_t panel = 0; panel < 3; ++panel) {
-    const auto masks = static_cast<std::size_t>(m.panel(panel) - m.bytes().data() + m.layout().masks_at);
+    const auto masks = static_cast<std::size_t>(m.panel(panel) - m.bytes().data() + m.layout().index_at);
     for (const std::uint64_t wrong : {std::uint64_t{0}, ~std::uint64_t{0}}) {
       parts p = good;
       for (std::size_t step = 0; step < 13; ++step) p.put(masks + 8 * step, wrong);
@@ -173,7 +173,7 @@ TEST_CASE("a sparse matrix whose counts are wrong is refused") {
   REQUIRE(m.layout().blocks == 2);  // groups of 32 and 18 columns: at most 8 and 5 steps
   for (index_t panel = 0; panel < 3; ++panel)
     for (const index_t block : {0, 1}) {
-      const auto at = static_cast<std::size_t>(m.panel(panel) - m.bytes().data() + m.layout().masks_at + block);
+      const auto at = static_cast<std::size_t>(m.panel(panel) - m.bytes().data() + m.layout().index_at + block);
       for (const int wrong : {9, 16, 255, static_cast<int>(good.get<std::uint8_t>(at)) - 1}) {
         parts p = good;
         INFO("panel " << panel << ", block " << block << ": " << wrong);

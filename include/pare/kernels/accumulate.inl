@@ -38,6 +38,66 @@ class group_parameters {
   const std::byte* first_;
 };
 
+// What the sums of `Tile` samples have in common: a sum over the groups, and with two-level scales one of the offsets.
+template <int Tile>
+class group_sums {
+ public:
+  PARE_INLINE group_sums(const multiply_arguments& a, const std::byte* panel, index_t sample)
+      : parameters_(*a.weights, panel),
+        groups_(a.weights->layout().groups),
+        stride_(a.x.stride),
+        value_sums_(a.x.value_sums + sample * groups_) {
+    PARE_UNROLL
+    for (int b = 0; b < Tile; ++b) sums_[b] = offset_sums_[b] = splat(0);
+  }
+
+  PARE_INLINE void finish(const float* bias, float* y, index_t y_stride) const {
+    PARE_UNROLL
+    for (int b = 0; b < Tile; ++b) store(y + b * y_stride, parameters_.finish(sums_[b], offset_sums_[b], bias));
+  }
+
+ protected:
+  PARE_INLINE void add_offsets(index_t group) {
+    if (!parameters_.has_offsets()) return;
+    const f32x16 offsets = parameters_.offsets(group);
+    PARE_UNROLL
+    for (int b = 0; b < Tile; ++b)
+      offset_sums_[b] = fma(offsets, splat(value_sums_[b * groups_ + group]), offset_sums_[b]);
+  }
+
+  group_parameters parameters_;
+  index_t groups_;
+  index_t stride_;  // of the inputs
+  const float* value_sums_;
+  f32x16 sums_[Tile];
+  f32x16 offset_sums_[Tile];
+};
+
+// With 8-bit inputs: integer dot products within a group.
+template <int Tile>
+class dot_sums : public group_sums<Tile> {
+ public:
+  PARE_INLINE dot_sums(const multiply_arguments& a, const std::byte* panel, index_t sample)
+      : group_sums<Tile>(a, panel, sample),
+        x_(a.x.codes + sample * a.x.stride),
+        scales_(a.x.scales + sample * this->groups_) {}
+
+  PARE_INLINE void end_group(index_t group) {
+    const f32x16 scales = this->parameters_.scales(group);
+    PARE_UNROLL
+    for (int b = 0; b < Tile; ++b) {
+      const f32x16 both = mul(scales, splat(scales_[b * this->groups_ + group]));
+      this->sums_[b] = fma(to_float(dots_[b]), both, this->sums_[b]);
+    }
+    this->add_offsets(group);
+  }
+
+ protected:
+  const std::int8_t* x_;
+  const float* scales_;
+  i32x16 dots_[Tile];
+};
+
 // Steps whose products of codes of so many bits add up to no more than 16 bits, in pairs: a power of two.
 constexpr int steps_per_run(int bits) {
   if (!sums_start_in_16_bits) return chunk_steps;
@@ -48,29 +108,20 @@ constexpr int steps_per_run(int bits) {
   return steps;
 }
 
-// The sums of `Tile` samples with 8-bit inputs.
+// With 8-bit inputs, for codes that come in the order of the columns.
 template <int Tile>
-class int8_sums {
+class int8_sums : public dot_sums<Tile> {
  public:
   PARE_INLINE int8_sums(const multiply_arguments& a, const std::byte* panel, index_t sample)
-      : parameters_(*a.weights, panel),
-        groups_(a.weights->layout().groups),
-        stride_(a.x.stride),
-        x_(a.x.codes + sample * stride_),
-        scales_(a.x.scales + sample * groups_),
-        zero_sums_(a.x.zero_sums + sample * groups_),
-        value_sums_(a.x.value_sums + sample * groups_) {
-    PARE_UNROLL
-    for (int b = 0; b < Tile; ++b) sums_[b] = offset_sums_[b] = splat(0);
-  }
+      : dot_sums<Tile>(a, panel, sample), zero_sums_(a.x.zero_sums + sample * this->groups_) {}
 
   PARE_INLINE void begin_group(index_t group) {
     PARE_UNROLL
-    for (int b = 0; b < Tile; ++b) dots_[b] = splat_int(zero_sums_[b * groups_ + group]);
-    if (!parameters_.has_zero_points()) return;
-    const i32x16 zeros = parameters_.zeros(group);
+    for (int b = 0; b < Tile; ++b) this->dots_[b] = splat_int(zero_sums_[b * this->groups_ + group]);
+    if (!this->parameters_.has_zero_points()) return;
+    const i32x16 zeros = this->parameters_.zeros(group);
     PARE_UNROLL
-    for (int b = 0; b < Tile; ++b) dots_[b] = mul(zeros, dots_[b]);
+    for (int b = 0; b < Tile; ++b) this->dots_[b] = mul(zeros, this->dots_[b]);
   }
 
   // Step `Place` of a chunk, or of a run of one step. Codes of 8 bits are wide.
@@ -79,56 +130,32 @@ class int8_sums {
     constexpr int run = steps_per_run(Bits) < Steps ? steps_per_run(Bits) : Steps;
     PARE_UNROLL
     for (int b = 0; b < Tile; ++b) {
-      const std::int8_t* x = x_ + b * stride_ + step * step_cols;
+      i32x16& dots = this->dots_[b];
+      const std::int8_t* x = this->x_ + b * this->stride_ + step * step_cols;
       if constexpr (Bits == 8) {
-        dots_[b] = dot(dots_[b], codes, x);
+        dots = dot(dots, codes, x);
       } else {
-        if constexpr (Place % run == 0) runs_[b] = begin_run(dots_[b]);
+        if constexpr (Place % run == 0) runs_[b] = begin_run(dots);
         runs_[b] = dot_run(runs_[b], codes, x);
-        if constexpr (Place % run == run - 1) dots_[b] = end_run(dots_[b], runs_[b]);
+        if constexpr (Place % run == run - 1) dots = end_run(dots, runs_[b]);
       }
     }
   }
 
-  PARE_INLINE void end_group(index_t group) {
-    const f32x16 scales = parameters_.scales(group);
-    PARE_UNROLL
-    for (int b = 0; b < Tile; ++b)
-      sums_[b] = fma(to_float(dots_[b]), mul(scales, splat(scales_[b * groups_ + group])), sums_[b]);
-    if (!parameters_.has_offsets()) return;
-    const f32x16 offsets = parameters_.offsets(group);
-    PARE_UNROLL
-    for (int b = 0; b < Tile; ++b)
-      offset_sums_[b] = fma(offsets, splat(value_sums_[b * groups_ + group]), offset_sums_[b]);
-  }
-
-  PARE_INLINE void finish(const float* bias, float* y, index_t y_stride) const {
-    PARE_UNROLL
-    for (int b = 0; b < Tile; ++b) store(y + b * y_stride, parameters_.finish(sums_[b], offset_sums_[b], bias));
-  }
-
- protected:
-  group_parameters parameters_;
-  index_t groups_;
-  index_t stride_;
-  const std::int8_t* x_;
-  const float* scales_;
+ private:
   const std::int32_t* zero_sums_;
-  const float* value_sums_;
-  i32x16 dots_[Tile];
   run_sums runs_[Tile];
-  f32x16 sums_[Tile];
-  f32x16 offset_sums_[Tile];
 };
 
-// The same for weights that are listed with their positions in a block of 64 columns.
+// With 8-bit inputs, for the sparse encoding: codes with their positions in a block of 64 columns.
 template <int Tile>
-class listed_sums : public int8_sums<Tile> {
+class sparse_sums : public dot_sums<Tile> {
  public:
-  PARE_INLINE listed_sums(const multiply_arguments& a, const std::byte* panel, index_t sample)
-      : int8_sums<Tile>(a, panel, sample) {}
+  // Not inherited: an inherited constructor would not get the target of the region.
+  PARE_INLINE sparse_sums(const multiply_arguments& a, const std::byte* panel, index_t sample)
+      : dot_sums<Tile>(a, panel, sample) {}
 
-  PARE_INLINE void begin_listed_group() {
+  PARE_INLINE void begin_group() {
     PARE_UNROLL
     for (int b = 0; b < Tile; ++b) this->dots_[b] = splat_int(0);
   }
@@ -138,7 +165,7 @@ class listed_sums : public int8_sums<Tile> {
     for (int b = 0; b < Tile; ++b) block_[b] = load_table64(this->x_ + b * this->stride_ + step * step_cols);
   }
 
-  PARE_INLINE void step_listed(const u8x64& codes, const u8x64& positions) {
+  PARE_INLINE void step(const u8x64& codes, const u8x64& positions) {
     const u8x64 weights = subtract(codes, static_cast<std::uint8_t>(this->parameters_.zero()));
     PARE_UNROLL
     for (int b = 0; b < Tile; ++b) this->dots_[b] = dot_signed(this->dots_[b], weights, permute(block_[b], positions));
@@ -156,22 +183,15 @@ struct float_lanes {
   PARE_INLINE f32x16 total() const { return add(place[0], place[1]); }
 };
 
-// The sums of `Tile` samples with float inputs.
+// With float inputs.
 template <int Tile>
-class float_sums {
+class float_sums : public group_sums<Tile> {
  public:
   PARE_INLINE float_sums(const multiply_arguments& a, const std::byte* panel, index_t sample)
-      : parameters_(*a.weights, panel),
-        groups_(a.weights->layout().groups),
-        stride_(a.x.stride),
-        x_(a.x.values + sample * stride_),
-        value_sums_(a.x.value_sums + sample * groups_) {
-    PARE_UNROLL
-    for (int b = 0; b < Tile; ++b) sums_[b] = offset_sums_[b] = splat(0);
-  }
+      : group_sums<Tile>(a, panel, sample), x_(a.x.values + sample * a.x.stride) {}
 
   PARE_INLINE void begin_group(index_t group) {
-    zeros_ = parameters_.zeros(group);
+    zeros_ = this->parameters_.zeros(group);
     PARE_UNROLL
     for (int b = 0; b < Tile; ++b) lanes_[b].clear();
   }
@@ -185,19 +205,10 @@ class float_sums {
   }
 
   PARE_INLINE void end_group(index_t group) {
-    const f32x16 scales = parameters_.scales(group);
+    const f32x16 scales = this->parameters_.scales(group);
     PARE_UNROLL
-    for (int b = 0; b < Tile; ++b) sums_[b] = fma(lanes_[b].total(), scales, sums_[b]);
-    if (!parameters_.has_offsets()) return;
-    const f32x16 offsets = parameters_.offsets(group);
-    PARE_UNROLL
-    for (int b = 0; b < Tile; ++b)
-      offset_sums_[b] = fma(offsets, splat(value_sums_[b * groups_ + group]), offset_sums_[b]);
-  }
-
-  PARE_INLINE void finish(const float* bias, float* y, index_t y_stride) const {
-    PARE_UNROLL
-    for (int b = 0; b < Tile; ++b) store(y + b * y_stride, parameters_.finish(sums_[b], offset_sums_[b], bias));
+    for (int b = 0; b < Tile; ++b) this->sums_[b] = fma(lanes_[b].total(), scales, this->sums_[b]);
+    this->add_offsets(group);
   }
 
  private:
@@ -207,17 +218,11 @@ class float_sums {
     PARE_UNROLL
     for (int b = 0; b < Tile; ++b) {
       f32x16& sum = lanes_[b].place[Place % 2];
-      sum = fma(weights, splat(x_[b * stride_ + step * step_cols + Place]), sum);
+      sum = fma(weights, splat(x_[b * this->stride_ + step * step_cols + Place]), sum);
     }
   }
 
-  group_parameters parameters_;
-  index_t groups_;
-  index_t stride_;
   const float* x_;
-  const float* value_sums_;
   i32x16 zeros_;
   float_lanes lanes_[Tile];
-  f32x16 sums_[Tile];
-  f32x16 offset_sums_[Tile];
 };

@@ -1,6 +1,5 @@
 // Sums of products of bytes for AVX2 with AVX-VNNI, in one instruction. Goes with avx2.inl.
 
-inline constexpr bool sums_start_in_16_bits = false;
 inline constexpr int int8_tile = 4;
 
 inline i32x16 dot_bytes(i32x16 acc, u8x64 unsigned_bytes, u8x64 signed_bytes) {
@@ -11,10 +10,8 @@ inline i32x16 dot(i32x16 acc, u8x64 codes, const std::int8_t* x) {
   const __m256i all = splat_four(x);
   return dot_bytes(acc, codes, {all, all});
 }
-using run_sums = i32x16;
-inline run_sums begin_run(i32x16 acc) { return acc; }
+#include <pare/kernels/direct_runs.inl>
 inline run_sums dot_run(run_sums run, u8x64 codes, const std::int8_t* x) { return dot(run, codes, x); }
-inline i32x16 end_run(i32x16, run_sums run) { return run; }
 inline i32x16 dot_signed(i32x16 acc, u8x64 weights, u8x64 x) {
   return dot_bytes(acc, {_mm256_abs_epi8(weights.a), _mm256_abs_epi8(weights.b)},
                    {_mm256_sign_epi8(x.a, weights.a), _mm256_sign_epi8(x.b, weights.b)});

@@ -1,7 +1,6 @@
 // The vocabulary for AVX-512 with VNNI and VBMI2: one register of 512 bits per word. Meanings: scalar.inl.
 
 inline constexpr bool decodes_in_registers = true;
-inline constexpr bool sums_start_in_16_bits = false;
 inline constexpr int int8_tile = 4;
 inline constexpr int float_tile = 4;
 
@@ -84,10 +83,8 @@ inline i32x16 dot(i32x16 acc, u8x64 codes, const std::int8_t* x) {
   std::memcpy(&four, x, sizeof four);
   return _mm512_dpbusd_epi32(acc, codes.v, _mm512_set1_epi32(four));
 }
-using run_sums = i32x16;
-inline run_sums begin_run(i32x16 acc) { return acc; }
+#include <pare/kernels/direct_runs.inl>
 inline run_sums dot_run(run_sums run, u8x64 codes, const std::int8_t* x) { return dot(run, codes, x); }
-inline i32x16 end_run(i32x16, run_sums run) { return run; }
 inline u8x64 subtract(u8x64 codes, std::uint8_t zero) {
   return {_mm512_sub_epi8(codes.v, _mm512_set1_epi8(static_cast<char>(zero)))};
 }

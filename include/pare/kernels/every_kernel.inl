@@ -2,6 +2,7 @@
 
 #include <pare/kernels/accumulate.inl>
 #include <pare/kernels/decode.inl>
+#include <pare/kernels/decode_bytes.inl>
 #include <pare/kernels/inputs.inl>
 #include <pare/kernels/multiply.inl>
 //

@@ -23,7 +23,8 @@ PARE_INLINE void for_each_group(const input_arguments& a, Visit&& visit) {
     }
 }
 
-// Vectors of 16 may be written beyond a group's end, where the next group or padding follows; what is beyond is zero.
+// Vectors of 16 may be written beyond a group's end, where the next group or padding follows; what is beyond is zero,
+// but in a group with NaN, whose outputs are NaN whatever it is.
 inline void quantize_inputs(const input_arguments& a) noexcept {
   const packed_format& format = a.weights->format();
   const std::int32_t zero = format.scheme == scheme::asymmetric ? 1 : zero_level(format);

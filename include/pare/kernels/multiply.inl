@@ -46,18 +46,18 @@ PARE_INLINE void walk_bytes(byte_source& source, const panel_layout& layout, Sum
   }
 }
 
-// Listed weights alone, block by block.
+// The sparse encoding: what it lists and nothing else, block by block.
 template <class Sums>
-PARE_INLINE void walk_blocks(listed_steps& steps, const panel_layout& layout, Sums& sums) {
+PARE_INLINE void walk_blocks(sparse_steps& steps, const panel_layout& layout, Sums& sums) {
   index_t block = 0;
   for (index_t group = 0; group < layout.groups; ++group) {
-    sums.begin_listed_group();
+    sums.begin_group();
     const index_t end = group + 1 == layout.groups ? layout.blocks : block + layout.group_blocks;
     for (index_t at = group * layout.group_steps; block < end; ++block, at += block_steps) {
       const index_t count = steps.next_count();
       if (count == 0) continue;
       sums.begin_block(at);
-      for (index_t s = 0; s < count; ++s) sums.step_listed(steps.next_codes(), steps.next_positions());
+      for (index_t s = 0; s < count; ++s) sums.step(steps.next_codes(), steps.next_positions());
     }
     sums.end_group(group);
   }
@@ -85,52 +85,46 @@ void multiply_bytes(const multiply_arguments& a, index_t panel, index_t sample, 
 }
 
 template <class Sums>
-void multiply_listed(const multiply_arguments& a, index_t panel, index_t sample) {
-  listed_steps steps(*a.weights, a.weights->panel(panel));
+void multiply_sparse(const multiply_arguments& a, index_t panel, index_t sample) {
+  sparse_steps steps(*a.weights, panel);
   multiply_tile<Sums>(a, panel, sample,
                       [&](Sums& sums) PARE_INLINE_LAMBDA { walk_blocks(steps, a.weights->layout(), sums); });
 }
 
-// All panels of the range with all samples: a panel stays in cache while the batch goes over it.
-template <class Tiled, class Single>
-PARE_INLINE void for_each_tile(const multiply_arguments& a, int tile, Tiled&& tiled, Single&& single) {
+// All panels of the range with all samples: a panel stays in cache while the batch goes over it. `multiply` takes the
+// number of samples as a constant, Tile or 1.
+template <int Tile, class Multiply>
+PARE_INLINE void for_each_tile(const multiply_arguments& a, Multiply&& multiply) {
   for (index_t panel = a.panel_begin; panel < a.panel_end; ++panel) {
     index_t sample = 0;
-    for (; sample + tile <= a.batch; sample += tile) tiled(panel, sample);
-    for (; sample < a.batch; ++sample) single(panel, sample);
+    for (; sample + Tile <= a.batch; sample += Tile) multiply(std::integral_constant<int, Tile>(), panel, sample);
+    for (; sample < a.batch; ++sample) multiply(std::integral_constant<int, 1>(), panel, sample);
   }
 }
 
 template <int Bits, template <int> class Sums, int Tile>
 void multiply_from_bytes(const multiply_arguments& a) {
-  const auto with = [&](auto&& multiply, index_t panel, index_t sample) {
-    use_byte_source(*a.weights, a.weights->panel(panel),
-                    [&](byte_source source) { multiply(a, panel, sample, source); });
-  };
-  for_each_tile(
-      a, Tile, [&](index_t panel, index_t sample) { with(multiply_bytes<Bits, Sums<Tile>>, panel, sample); },
-      [&](index_t panel, index_t sample) { with(multiply_bytes<Bits, Sums<1>>, panel, sample); });
+  for_each_tile<Tile>(a, [&](auto samples, index_t panel, index_t sample) {
+    use_byte_source(*a.weights, panel,
+                    [&](byte_source source) { multiply_bytes<Bits, Sums<samples>>(a, panel, sample, source); });
+  });
 }
 
 template <class Source>
 void multiply_from(const multiply_arguments& a) {
-  for_each_tile(
-      a, int8_tile,
-      [&](index_t panel, index_t sample) { multiply_codes<Source, int8_sums<int8_tile>>(a, panel, sample); },
-      [&](index_t panel, index_t sample) { multiply_codes<Source, int8_sums<1>>(a, panel, sample); });
-}
-
-inline void multiply_sparse(const multiply_arguments& a) {
-  for_each_tile(
-      a, int8_tile, [&](index_t panel, index_t sample) { multiply_listed<listed_sums<int8_tile>>(a, panel, sample); },
-      [&](index_t panel, index_t sample) { multiply_listed<listed_sums<1>>(a, panel, sample); });
+  for_each_tile<int8_tile>(a, [&](auto samples, index_t panel, index_t sample) {
+    multiply_codes<Source, int8_sums<samples>>(a, panel, sample);
+  });
 }
 
 // The scalar set sends every format through bytes: it has no registers to decode in, and compiles sooner.
 inline void multiply_int8(const multiply_arguments& a) noexcept {
   const packed_format& format = a.weights->format();
   const panel_layout& layout = a.weights->layout();
-  if (format.encoding == encoding::sparse) return multiply_sparse(a);
+  if (format.encoding == encoding::sparse)
+    return for_each_tile<int8_tile>(a, [&](auto samples, index_t panel, index_t sample) {
+      multiply_sparse<sparse_sums<samples>>(a, panel, sample);
+    });
   const bool whole_chunks = layout.groups == 1 || layout.group_steps % chunk_steps == 0;
   if constexpr (decodes_in_registers) {
     if (format.encoding == encoding::codes && whole_chunks && !format.codebook) switch (format.bits) {
@@ -183,7 +177,6 @@ void multiply_dense(const multiply_arguments& a, index_t panel, index_t sample) 
 
 inline void multiply_float(const multiply_arguments& a) noexcept {
   if (a.weights->format().encoding != encoding::dense) return multiply_from_bytes<8, float_sums, float_tile>(a);
-  for_each_tile(
-      a, float_tile, [&](index_t panel, index_t sample) { multiply_dense<float_tile>(a, panel, sample); },
-      [&](index_t panel, index_t sample) { multiply_dense<1>(a, panel, sample); });
+  for_each_tile<float_tile>(
+      a, [&](auto samples, index_t panel, index_t sample) { multiply_dense<samples>(a, panel, sample); });
 }

@@ -1,20 +1,17 @@
 // Sums of products of bytes for AArch64 with the dot product instructions, which take both sides signed. Goes with
 // neon.inl.
 
-inline constexpr bool sums_start_in_16_bits = false;
 inline constexpr int int8_tile = 2;
 
 inline i32x16 dot_signed(const i32x16& acc, const u8x64& weights, const u8x64& x) {
   return each_int(
       [&](int i) { return vdotq_s32(acc.q[i], vreinterpretq_s8_u8(weights.q[i]), vreinterpretq_s8_u8(x.q[i])); });
 }
-using run_sums = i32x16;
-inline run_sums begin_run(const i32x16& acc) { return acc; }
+#include <pare/kernels/direct_runs.inl>
 inline run_sums dot_run(const run_sums& run, const u8x64& codes, const std::int8_t* x) {
   const int8x16_t all = splat_four(x);
   return each_int([&](int i) { return vdotq_s32(run.q[i], vreinterpretq_s8_u8(codes.q[i]), all); });
 }
-inline i32x16 end_run(const i32x16&, const run_sums& run) { return run; }
 // 128 comes off each code, and goes on again with the sum of the inputs.
 inline i32x16 dot(const i32x16& acc, const u8x64& codes, const std::int8_t* x) {
   const int8x16_t all = splat_four(x);

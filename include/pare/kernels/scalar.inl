@@ -1,7 +1,6 @@
 // The vocabulary in plain C++: what every word means. Included inside the region and namespace of its instruction set.
 
 inline constexpr bool decodes_in_registers = false;
-inline constexpr bool sums_start_in_16_bits = false;
 inline constexpr int int8_tile = 1;  // samples that the multiply takes at once
 inline constexpr int float_tile = 1;
 
@@ -185,10 +184,8 @@ inline i32x16 dot(const i32x16& acc, const u8x64& codes, const std::int8_t* x) {
 }
 // The same for codes below 128, over a run of steps: acc = end_run(acc, dot_run(... dot_run(begin_run(acc), ...))). A
 // set that sums_start_in_16_bits adds no more steps to a run than fit.
-using run_sums = i32x16;
-inline run_sums begin_run(const i32x16& acc) { return acc; }
+#include <pare/kernels/direct_runs.inl>
 inline run_sums dot_run(const run_sums& run, const u8x64& codes, const std::int8_t* x) { return dot(run, codes, x); }
-inline i32x16 end_run(const i32x16&, const run_sums& run) { return run; }
 // Bytes minus `zero`, as signed bytes from here on
 inline u8x64 subtract(const u8x64& codes, std::uint8_t zero) {
   return each_byte([&](int i) { return codes.byte[i] - zero; });

@@ -194,7 +194,7 @@ class code_packer {
       put(out.data() + layout_.panel_start_at + p * 8, static_cast<std::uint64_t>(at));
       std::byte* panel = out.data() + at;
       write_parameters(panel, p);
-      std::copy(listed.index.begin(), listed.index.end(), panel + layout_.masks_at);
+      std::copy(listed.index.begin(), listed.index.end(), panel + layout_.index_at);
       const index_t steps = steps_of(static_cast<index_t>(listed.codes.size()));
       at += layout_.panel_bytes + listed_bytes(format_, steps);
       write_steps(out.data() + at - planes_bytes(q_.bits, steps), q_.bits, listed.codes);

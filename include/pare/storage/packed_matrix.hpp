@@ -53,14 +53,14 @@ class packed_matrix {
 
   // Codes of a panel that leaves out zeros.
   index_t panel_codes(index_t index) const noexcept {
-    const std::byte* masks = panel(index) + layout_.masks_at;
+    const std::byte* masks_or_counts = panel(index) + layout_.index_at;
     index_t count = 0;
     if (format_.encoding == encoding::bitmap)
       for (index_t step = 0; step < layout_.steps; ++step)
-        count += std::popcount(read<std::uint64_t>(masks + step * 8));
+        count += std::popcount(read<std::uint64_t>(masks_or_counts + step * 8));
     else
       for (index_t block = 0; block < layout_.blocks; ++block)
-        count += std::to_integer<index_t>(masks[block]) * detail::step_codes;
+        count += std::to_integer<index_t>(masks_or_counts[block]) * detail::step_codes;
     return count;
   }
 
@@ -130,7 +130,7 @@ class packed_matrix {
   // A block has at most the steps that it would have if none of its weights were zero.
   void check_counts(index_t panel_index) const {
     if (format_.encoding != encoding::sparse) return;
-    const std::byte* counts = panel(panel_index) + layout_.masks_at;
+    const std::byte* counts = panel(panel_index) + layout_.index_at;
     for (index_t block = 0; block < layout_.blocks; ++block)
       detail::require<format_error>(std::to_integer<index_t>(counts[block]) <= layout_.steps_in_block(block), "panel ",
                                     panel_index, " has ", std::to_integer<int>(counts[block]), " steps in block ",
@@ -143,7 +143,7 @@ class packed_matrix {
 
   void check_positions(index_t panel_index, index_t steps) const {
     using namespace detail;
-    const std::byte* counts = panel(panel_index) + layout_.masks_at;
+    const std::byte* counts = panel(panel_index) + layout_.index_at;
     const std::byte* positions = panel(panel_index) + layout_.values_at;
     const std::byte* codes = positions + planes_bytes(position_bits, steps);
     index_t step = 0;

@@ -66,7 +66,7 @@ struct panel_layout {
   index_t blocks = 0;           // of a panel
   index_t parameter_bytes = 0;  // of one group
   index_t parameters_at = 0;    // from the start of a panel
-  index_t masks_at = 0;         // or counts
+  index_t index_at = 0;         // masks or counts
   index_t values_at = 0;
   index_t panel_bytes = 0;     // bitmap and sparse: without the values
   index_t panel_start_at = 0;  // from the start of the matrix
@@ -134,8 +134,8 @@ constexpr panel_layout layout_of(index_t rows, index_t cols, const packed_format
                                                                     : 0;
   layout.parameter_bytes = parameter_bytes_of(format);
   layout.parameters_at = unit_bytes_of(format);
-  layout.masks_at = layout.parameters_at + round_up(layout.groups * layout.parameter_bytes, line);
-  layout.values_at = layout.masks_at + round_up(index_bytes, line);
+  layout.index_at = layout.parameters_at + round_up(layout.groups * layout.parameter_bytes, line);
+  layout.values_at = layout.index_at + round_up(index_bytes, line);
   layout.panel_bytes = layout.values_at + (indexed ? 0 : value_bytes(format, layout.steps));
   layout.panel_start_at = format.codebook ? 256 : 0;
   layout.panels_at = layout.panel_start_at + (indexed ? round_up((layout.panels + 1) * 8, line) : 0);

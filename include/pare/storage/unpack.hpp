@@ -47,7 +47,7 @@ inline int unpack_code(const packed_matrix& m, const std::byte* planes, index_t 
 }
 
 inline std::uint64_t unpack_mask(const packed_matrix& m, index_t panel, index_t step) {
-  return packed_matrix::read<std::uint64_t>(m.panel(panel) + m.layout().masks_at + step * 8);
+  return packed_matrix::read<std::uint64_t>(m.panel(panel) + m.layout().index_at + step * 8);
 }
 
 // Where the codes of each step of a bitmap's panel, or of each block of a sparse one, begin, and at the end how many
@@ -59,12 +59,12 @@ inline std::vector<index_t> first_codes(const packed_matrix& m, index_t panel) {
       first.push_back(first.back() + std::popcount(unpack_mask(m, panel, s)));
   if (m.format().encoding == encoding::sparse)
     for (index_t b = 0; b < m.layout().blocks; ++b)
-      first.push_back(first.back() + std::to_integer<index_t>(m.panel(panel)[m.layout().masks_at + b]) * step_codes);
+      first.push_back(first.back() + std::to_integer<index_t>(m.panel(panel)[m.layout().index_at + b]) * step_codes);
   return first;
 }
 
 // The level in row `r` of a sparse panel at `position` of a block whose codes are [begin, end) of `count`.
-inline int unpack_listed(const packed_matrix& m, const std::byte* values, index_t count, index_t begin, index_t end,
+inline int unpack_sparse(const packed_matrix& m, const std::byte* values, index_t count, index_t begin, index_t end,
                          index_t r, index_t position, int zero) {
   const index_t steps = steps_of(count);
   const std::byte* codes = values + planes_bytes(position_bits, steps);
@@ -90,7 +90,7 @@ inline int unpack_level(const packed_matrix& m, index_t row, index_t col, int ze
     const index_t in_group = col % m.format().group_size;
     const index_t block = col / m.format().group_size * layout.group_blocks + in_group / (block_steps * step_cols);
     const auto at = first.begin() + block;
-    return unpack_listed(m, planes, first.back(), at[0], at[1], row % panel_rows, in_group % (block_steps * step_cols),
+    return unpack_sparse(m, planes, first.back(), at[0], at[1], row % panel_rows, in_group % (block_steps * step_cols),
                          zero);
   }
   const std::uint64_t mask = unpack_mask(m, panel, step);
