@@ -6,6 +6,13 @@ export CTEST_PARALLEL_LEVEL=${CTEST_PARALLEL_LEVEL:-$(nproc)}
 
 build_packages=(g++ cmake ninja-build libeigen3-dev libxtensor-dev nlohmann-json3-dev zlib1g-dev libfmt-dev libcli11-dev
   catch2)
+# What the benchmarks compare with, where it can be had.
+peer_packages=(libdnnl-dev libopenblas-dev libxnnpack-dev libpthreadpool-dev)
+
+# is_installed PACKAGE
+is_installed() {
+  [[ $(dpkg-query -W -f='${Status}' "$1" 2>/dev/null) == 'install ok installed' ]]
+}
 
 # install_packages PACKAGE...: installs the Debian packages that are missing. Where it may not, it stops with the line
 # that would.
@@ -16,7 +23,7 @@ install_packages() {
     return
   fi
   for package; do
-    [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == 'install ok installed' ]] || missing+=("$package")
+    is_installed "$package" || missing+=("$package")
   done
   if [[ ${#missing[@]} -eq 0 ]]; then return; fi
 
@@ -32,4 +39,20 @@ install_packages() {
     echo "apt-get failed, see above. Without these packages this can't go on: ${missing[*]}" >&2
     exit 1
   fi
+}
+
+# try_packages PACKAGE...: installs those that are missing and can be had, and goes on without the others.
+try_packages() {
+  local package updated=
+  command -v apt-get dpkg-query >/dev/null || return 0
+  for package; do
+    if is_installed "$package"; then continue; fi
+    if [[ $EUID -eq 0 ]]; then
+      export DEBIAN_FRONTEND=noninteractive
+      [[ $updated ]] || apt-get update -q || true
+      updated=yes
+      if apt-get install -q --yes --no-install-recommends "$package"; then continue; fi
+    fi
+    echo "Going on without the package $package"
+  done
 }
