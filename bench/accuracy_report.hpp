@@ -1,13 +1,11 @@
 // What accuracy_vs_size has to say: a table and the goals, CSV, JSON and plots.
 #pragma once
 
-#include <filesystem>
-#include <fstream>
-#include <iostream>
 #include <optional>
 
 #include "accuracy_plot.hpp"
 #include "machine.hpp"
+#include "output.hpp"
 
 namespace bench {
 
@@ -73,30 +71,18 @@ inline nlohmann::ordered_json as_json(const report& all) {
           {"rows", json_table(columns_of(all), all.rows)}};
 }
 
-inline void write_file(const std::filesystem::path& file, const std::string& text) {
-  std::ofstream out(file, std::ios::binary);
-  out << text;
-  out.close();
-  pare::detail::require<pare::io_error>(bool(out), file.string(), ": cannot be written");
-  std::cout << "  " << file.string() << '\n';
-}
-
-inline void write_plot(const size_plot& plot, const report& all) {
-  std::cout << (run_gnuplot(script_of(plot, all)) ? "  " : "  gnuplot failed: ") << plot.file.string() << '\n';
-}
-
 // CSV, JSON and, if gnuplot is there, plots.
 inline void write(const report& all, const std::filesystem::path& folder) {
-  std::cout << "\nWritten:\n";
+  say("\nWritten:");
   write_file(folder / "accuracy_vs_size.csv", csv_table(columns_of(all), all.rows));
   write_file(folder / "accuracy_vs_size.json", as_json(all).dump(2) + "\n");
   if (has_gnuplot()) {
-    write_plot(error_plot(folder), all);
-    write_plot(latency_plot(folder, all), all);
+    for (const size_plot& each : {error_plot(folder), latency_plot(folder, all)})
+      write_plot(each.file, script_of(each, all));
   } else {
-    std::cout << "  no plots: gnuplot is not installed (Debian: apt-get install gnuplot-nox)\n";
+    say(std::string("  no plots: ") + no_gnuplot);
   }
-  std::cout << "  " << (folder / "networks").string() << "/NAME.pare\n";
+  say("  " + (folder / "networks").string() + "/NAME.pare");
 }
 
 }  // namespace bench

@@ -3,8 +3,11 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
+
+#include "output.hpp"
 
 namespace bench {
 
@@ -17,6 +20,13 @@ inline bool run_gnuplot(const std::string& script) {
   const bool written = std::fwrite(script.data(), 1, script.size(), gnuplot) == script.size();
   return pclose(gnuplot) == 0 && written;
 }
+
+// Runs a script that writes `file`, and says so.
+inline void write_plot(const std::filesystem::path& file, const std::string& script) {
+  say((run_gnuplot(script) ? "  " : "  gnuplot failed: ") + file.string());
+}
+
+inline constexpr const char* no_gnuplot = "gnuplot is not installed (Debian: apt-get install gnuplot-nox)";
 
 // A string constant of gnuplot.
 inline std::string gnuplot_string(const std::string& text) {

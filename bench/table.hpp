@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -13,7 +15,10 @@
 
 namespace bench {
 
-using cell = std::variant<std::int64_t, double, std::string>;
+// Null is what is not known: nothing in a printed table and in CSV.
+using cell = std::variant<std::int64_t, double, std::string, std::nullptr_t>;
+
+inline cell cell_of(const std::optional<double>& value) { return value ? cell(*value) : cell(nullptr); }
 
 // What is shown of a Row in one column.
 template <class Row>
@@ -34,8 +39,12 @@ std::string printed_table(const std::vector<column<Row>>& columns, const std::ve
     for (const Row& row : rows)
       std::visit(
           [&](const auto& value) {
-            is_text = std::is_same_v<std::remove_cvref_t<decltype(value)>, std::string>;
-            texts.push_back(fmt::vformat(each.format, fmt::make_format_args(value)));
+            using type = std::remove_cvref_t<decltype(value)>;
+            is_text = is_text || std::is_same_v<type, std::string>;
+            if constexpr (std::is_same_v<type, std::nullptr_t>)
+              texts.emplace_back();
+            else
+              texts.push_back(fmt::vformat(each.format, fmt::make_format_args(value)));
           },
           each.value(row));
     std::size_t width = 0;
@@ -48,6 +57,18 @@ std::string printed_table(const std::vector<column<Row>>& columns, const std::ve
   return table;
 }
 
+// A value of CSV, in quotes where a comma would end it (RFC 4180).
+struct csv_field {
+  std::string operator()(std::nullptr_t) const { return {}; }
+  std::string operator()(const std::string& text) const {
+    return text.find(',') == std::string::npos ? text : '"' + text + '"';
+  }
+  template <class Number>
+  std::string operator()(Number value) const {
+    return fmt::format("{}", value);
+  }
+};
+
 template <class Row>
 std::string csv_table(const std::vector<column<Row>>& columns, const std::vector<Row>& rows) {
   std::string table;
@@ -56,8 +77,7 @@ std::string csv_table(const std::vector<column<Row>>& columns, const std::vector
   };
   for (const column<Row>& each : columns) append(each.key, each);
   for (const Row& row : rows)
-    for (const column<Row>& each : columns)
-      append(std::visit([](const auto& value) { return fmt::format("{}", value); }, each.value(row)), each);
+    for (const column<Row>& each : columns) append(std::visit(csv_field{}, each.value(row)), each);
   return table;
 }
 

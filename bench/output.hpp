@@ -1,0 +1,25 @@
+// What the programs have to say: lines and files.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <string>
+
+#include <pare/tensor/error.hpp>
+
+namespace bench {
+
+// At once, so that whoever waits sees how far a program is.
+inline void say(const std::string& line) { std::cout << line << std::endl; }
+
+// Writes a file and says so. Throws pare::io_error.
+inline void write_file(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream out(file, std::ios::binary);
+  out << text;
+  out.close();
+  pare::detail::require<pare::io_error>(bool(out), file.string(), ": cannot be written");
+  say("  " + file.string());
+}
+
+}  // namespace bench
