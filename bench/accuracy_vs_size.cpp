@@ -2,7 +2,6 @@
 // neurons, and measures what comes back from each file. A table, and CSV, JSON and SVG files.
 
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <thread>
 
@@ -23,6 +22,7 @@
 
 namespace {
 
+using bench::say;
 using pare::index_t;
 
 // The larger of the two batches that are timed.
@@ -84,8 +84,6 @@ grid grid_of(const options& chosen) {
           .batch_1 = {.rounds = 21, .calls = 8},
           .batch_64 = {.rounds = 11, .calls = 2}};
 }
-
-void say(const std::string& line) { std::cout << line << std::endl; }
 
 pare::dataset_split load_data(const options& chosen) {
   if (!chosen.data.empty()) return pare::load_idx_folder(chosen.data);
@@ -268,11 +266,11 @@ void time_all(const std::vector<pare::network>& networks, const pare::mlp& whole
   bench::eigen_mlp<Eigen::Dynamic> eigen_64(whole, batch);
   std::vector<pare::workspace> rooms;
   for (const pare::network& net : networks) rooms.push_back(net.workspace(batch));
-  std::vector<std::function<void()>> run_1{[&] { eigen_1.run(x1); }};
-  std::vector<std::function<void()>> run_64{[&] { eigen_64.run(x64); }};
+  std::vector<bench::contestant> run_1{{[&] { eigen_1.run(x1); }}};
+  std::vector<bench::contestant> run_64{{[&] { eigen_64.run(x64); }}};
   for (std::size_t i = 0; i < networks.size(); ++i) {
-    run_1.push_back([&, i] { networks[i].run(x1, y1, rooms[i]); });
-    run_64.push_back([&, i] { networks[i].run(x64, y64, rooms[i]); });
+    run_1.push_back({[&, i] { networks[i].run(x1, y1, rooms[i]); }});
+    run_64.push_back({[&, i] { networks[i].run(x64, y64, rooms[i]); }});
   }
   const std::vector<double> us_1 = bench::median_microseconds(run_1, over.batch_1);
   const std::vector<double> us_64 = bench::median_microseconds(run_64, over.batch_64);

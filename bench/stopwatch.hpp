@@ -8,6 +8,12 @@
 
 namespace bench {
 
+// Something to be timed.
+struct contestant {
+  std::function<void()> run;
+  std::function<void()> prepare = {};  // before every call, not timed; may be empty
+};
+
 // How long to measure. A turn is a few calls in a row, after one that brings the caches back.
 struct timing {
   int rounds = 101;
@@ -20,24 +26,41 @@ inline double median(std::vector<double> values) {
   return *middle;
 }
 
-// One turn: µs per call.
-inline double microseconds_per_call(const std::function<void()>& run, int calls) {
-  run();
+// µs of so many calls in a row.
+inline double microseconds(const std::function<void()>& run, int calls) {
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < calls; ++i) run();
   const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - begin;
-  return spent.count() / calls;
+  return spent.count();
 }
 
-// The median over the rounds of each one's µs per call.
-inline std::vector<double> median_microseconds(const std::vector<std::function<void()>>& contestants,
-                                               const timing& how = {}) {
+// One turn: µs per call.
+inline double microseconds_per_call(const contestant& who, int calls) {
+  if (!who.prepare) {
+    who.run();
+    return microseconds(who.run, calls) / calls;
+  }
+  double spent = 0;
+  for (int i = 0; i < calls; ++i) {
+    who.prepare();
+    spent += microseconds(who.run, 1);
+  }
+  return spent / calls;
+}
+
+// µs per call of each contestant [contestants, rounds].
+inline std::vector<std::vector<double>> take_turns(const std::vector<contestant>& contestants, const timing& how) {
   std::vector<std::vector<double>> turns(contestants.size());
   for (int round = 0; round < how.rounds; ++round)
     for (std::size_t i = 0; i < contestants.size(); ++i)
       turns[i].push_back(microseconds_per_call(contestants[i], how.calls));
+  return turns;
+}
+
+// The median over the rounds of each one's µs per call.
+inline std::vector<double> median_microseconds(const std::vector<contestant>& contestants, const timing& how = {}) {
   std::vector<double> medians;
-  for (const std::vector<double>& each : turns) medians.push_back(median(each));
+  for (const std::vector<double>& each : take_turns(contestants, how)) medians.push_back(median(each));
   return medians;
 }
 

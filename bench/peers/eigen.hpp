@@ -1,10 +1,13 @@
 // The peer Eigen, in 32-bit floats: products, and a perceptron as somebody who uses Eigen would write it with care.
 #pragma once
 
+#include <memory>
+
 #include <Eigen/SparseCore>
 
 #include <pare/train/mlp.hpp>
 
+#include "../product.hpp"
 #include "../rotated.hpp"
 
 #if defined(__GLIBC__)
@@ -48,29 +51,45 @@ class eigen_mlp {
   std::vector<matrix> outputs_;
 };
 
-// y = W x for dense W, row by row in memory, or for sparse W.
+namespace detail {
+
+// Of a dense or a sparse matrix with so many numbers that are stored, in so many bytes.
 template <class Matrix>
-class eigen_product {
- public:
-  eigen_product(const Matrix& w, const Eigen::MatrixXf& x, std::size_t bytes, std::size_t least_bytes)
-      : x_(x), y_(w.rows(), x.cols()), matrices_(bytes, least_bytes, [&] { return w; }) {}
-
-  void operator()() {
-    if (x_.cols() == 1)
-      y_.col(0).noalias() = matrices_.next() * x_.col(0);
+product eigen_product(const Matrix& w, const Eigen::MatrixXf& x, std::size_t stored, std::size_t bytes,
+                      rounding rounds) {
+  struct state {
+    rotated<Matrix> matrices;
+    Eigen::MatrixXf x, y;
+  };
+  const auto all = std::make_shared<state>(
+      state{{bytes, more_than_caches, [&] { return w; }}, x, Eigen::MatrixXf(w.rows(), x.cols())});
+  const auto run = [all] {
+    if (all->x.cols() == 1)
+      all->y.col(0).noalias() = all->matrices.next() * all->x.col(0);
     else
-      y_.noalias() = matrices_.next() * x_;
-  }
+      all->y.noalias() = all->matrices.next() * all->x;
+  };
+  return {.job = {.library = "Eigen",
+                  .timed = {run},
+                  .bytes = static_cast<double>(bytes),
+                  .operations = 2.0 * static_cast<double>(stored) * static_cast<double>(x.cols())},
+          .answer = [all] { return all->y; },
+          .rounding = std::move(rounds)};
+}
 
-  const Eigen::MatrixXf& y() const { return y_; }
+}  // namespace detail
 
- private:
-  Eigen::MatrixXf x_;
-  Eigen::MatrixXf y_;
-  rotated<Matrix> matrices_;
-};
+inline product eigen_dense_product(const dense_matrix& w, const Eigen::MatrixXf& x) {
+  const auto size = static_cast<std::size_t>(w.size());
+  return detail::eigen_product(w, x, size, size * sizeof(float), {.weights = w});
+}
 
-using eigen_dense = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using eigen_sparse = Eigen::SparseMatrix<float, Eigen::RowMajor>;
+// A float and its column for each nonzero, and where each row begins.
+inline product eigen_sparse_product(const dense_matrix& w, const Eigen::MatrixXf& x) {
+  const Eigen::SparseMatrix<float, Eigen::RowMajor> sparse = w.sparseView();
+  const auto nonzeros = static_cast<std::size_t>(sparse.nonZeros());
+  return detail::eigen_product(sparse, x, nonzeros, nonzeros * 8 + static_cast<std::size_t>(w.rows() + 1) * 4,
+                               {.weights = w});
+}
 
 }  // namespace bench
