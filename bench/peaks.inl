@@ -16,8 +16,8 @@ inline std::int32_t sum_products(index_t rounds, const std::byte* codes, const s
   constexpr index_t run = 8;
   for (index_t round = 0; round < rounds; round += run) {
     PARE_UNROLL
-    for (int i = 0; i < run_chains; ++i) runs[i] = begin_run(sums[i]);
-    for (index_t s = 0; s < run; ++s) {
+    for (int i = 0; i < run_chains; ++i) runs[i] = begin_run(sums[i], step, x + 4 * i);
+    for (index_t s = 1; s < run; ++s) {
       PARE_UNROLL
       for (int i = 0; i < run_chains; ++i) runs[i] = dot_run(runs[i], step, x + 4 * i);
       __asm__ volatile("" : "+r"(x));  // the inputs are read anew

@@ -43,7 +43,9 @@ void add(const pare::quantized_codes& codes, const matrix& x) {
   add(pack(codes, pare::encoding::bitmap), x);
   const auto& levels = codes.levels;
   const bool fills = !codes.has_codebook() || std::find(levels.begin(), levels.end(), 0) != levels.end();
-  if (fills) add(pack(codes, pare::encoding::sparse), x);
+  if (!fills) return;
+  add(pack(codes, pare::encoding::sparse), x);
+  add(pack(codes, pare::encoding::very_sparse), x);
 }
 
 void add(const pare::network& net, const matrix& x) {
@@ -55,6 +57,7 @@ void add(const pare::network& net, const matrix& x) {
 
 void add_products(const matrix& w, const matrix& x) {
   add(pare::pack_dense(w), x);
+  add(pare::pack_dense(w, pare::float_format::bfloat16), x);
   for (const pare::index_t group : {13, 16, 32, 64, 100, 1000})
     for (int bits = 1; bits <= 8; ++bits) {
       const auto range = group == 32 ? pare::range::squared_error : pare::range::min_max;

@@ -31,9 +31,10 @@ constexpr precision precisions[] = {precision::int8, precision::float32};
 
 Eigen::MatrixXf reference_multiply(const packed_matrix& w, const Eigen::MatrixXf& x, precision inputs) {
   Eigen::MatrixXf y(w.rows(), x.cols());
-  for (index_t b = 0; b < x.cols(); ++b)
-    for (index_t row = 0; row < w.rows(); ++row)
-      y(row, b) = pare::detail::reference_output(w, row, x.col(b).data(), 0, inputs);
+  for (index_t row = 0; row < w.rows(); ++row) {
+    const pare::detail::reference_row weights(w, row);
+    for (index_t b = 0; b < x.cols(); ++b) y(row, b) = weights.output(x.col(b).data(), 0, inputs);
+  }
   return y;
 }
 
@@ -66,17 +67,22 @@ std::vector<packed_matrix> all_formats(const Eigen::MatrixXf& w, int bits, index
   const auto symmetric = quantize_codes(w, options);
   const auto book = quantize_codes(w, fit_codebook(w, options), options);
   formats.push_back(pack(symmetric));
-  if (bits > 1) formats.push_back(pack(symmetric, encoding::bitmap));
-  if (bits > 1) formats.push_back(pack(symmetric, encoding::sparse));
+  const auto shortened = {encoding::bitmap, encoding::sparse, encoding::very_sparse};
+  for (const encoding as : shortened)
+    if (bits > 1) formats.push_back(pack(symmetric, as));
   formats.push_back(pack(book));
-  formats.push_back(pack(book, encoding::bitmap));
   const bool has_zero = std::find(book.levels.begin(), book.levels.end(), 0) != book.levels.end();
-  if (has_zero) formats.push_back(pack(book, encoding::sparse));
+  for (const encoding as : shortened)
+    if (has_zero || as == encoding::bitmap) formats.push_back(pack(book, as));
   for (const scheme s : {scheme::asymmetric, scheme::two_level}) {
     options.scheme = s;
     formats.push_back(pack(quantize_codes(w, options)));
   }
   return formats;
+}
+
+std::vector<packed_matrix> dense_formats(const Eigen::MatrixXf& w) {
+  return {pare::pack_dense(w), pare::pack_dense(w, pare::float_format::bfloat16)};
 }
 
 // Codes made up by code(row, col), all scales 1.
@@ -102,7 +108,7 @@ quantized_codes made_up(index_t rows, index_t cols, int bits, scheme s, int zero
 TEST_CASE("every format gives the bits of the reference") {
   for (const auto& [rows, cols] : {std::pair{3, 7}, {16, 33}, {17, 100}}) {
     const Eigen::MatrixXf w = gaussian_third_zero(rows, cols, 1), x = gaussian(cols, 5, 2);
-    check_multiply(pare::pack_dense(w), x, {1, 5});
+    for (const packed_matrix& m : dense_formats(w)) check_multiply(m, x, {1, 5});
     for (const index_t group_size : {5, 16, 32, 1000})
       for (int bits = 1; bits <= 8; ++bits)
         for (const packed_matrix& m : all_formats(w, bits, group_size)) check_multiply(m, x, {1, 5});
@@ -115,15 +121,28 @@ TEST_CASE("every batch and every shape around the edges of tiles gives the bits 
     for (const index_t cols : {1, 3, 4, 5, 31, 32, 33, 63, 65, 128, 129, 257}) {
       if (rows > 17 && cols > 65) continue;
       const Eigen::MatrixXf w = gaussian_third_zero(rows, cols, 3), x = gaussian(cols, 33, 4);
-      check_multiply(pare::pack_dense(w), x, batches);
+      for (const packed_matrix& m : dense_formats(w)) check_multiply(m, x, batches);
       check_multiply(pare::quantize(w, {.scheme = scheme::two_level, .range = range::min_max}), x, batches);
-      check_multiply(pare::quantize(w, {.bits = 3, .group_size = 16, .range = range::min_max}, encoding::sparse), x,
-                     batches);
-      check_multiply(pare::quantize(w, {.bits = 3, .group_size = 16, .range = range::min_max}, encoding::bitmap), x,
-                     batches);
+      for (const encoding as : {encoding::codes, encoding::bitmap, encoding::sparse, encoding::very_sparse})
+        check_multiply(pare::quantize(w, {.bits = 3, .group_size = 16, .range = range::min_max}, as), x, batches);
       const auto row_wise = granularity::row;
-      check_multiply(pare::quantize(w, {8, scheme::asymmetric, row_wise, 1, range::min_max}), x, batches);
+      for (const int bits : {2, 4, 6, 8})
+        check_multiply(pare::quantize(w, {bits, scheme::asymmetric, row_wise, 1, range::min_max}), x, batches);
     }
+}
+
+TEST_CASE("rows and batches longer than what is decoded or summed up at once give the bits of the reference") {
+  const Eigen::MatrixXf x = gaussian(1100, 70, 16);
+  Eigen::MatrixXf w = gaussian_third_zero(17, 1100, 17);
+  // A block without nonzeros, one full of them and rows of all kinds.
+  w.block(0, 256, 17, 256).setZero();
+  w.block(0, 512, 16, 256).setOnes();
+  w.row(3).setZero();
+  const std::vector<index_t> batches = {1, 7, 65, 70};
+  for (const packed_matrix& m : dense_formats(w)) check_multiply(m, x, batches);
+  for (const index_t group_size : {352, 1100})
+    for (const int bits : {4, 6, 8})
+      for (const packed_matrix& m : all_formats(w, bits, group_size)) check_multiply(m, x, batches);
 }
 
 TEST_CASE("the largest codes and inputs do not saturate") {
@@ -142,15 +161,16 @@ TEST_CASE("the largest codes and inputs do not saturate") {
       const auto alternating = made_up(16, 70, bits, s, 0, [&](index_t r, index_t c) { return (r + c) % 2 * top; });
       check_multiply(pack(alternating), x, {5});
       if (bits == 1 || s != scheme::symmetric) continue;
-      check_multiply(pack(alternating, encoding::sparse), x, {5});
-      check_multiply(pack(made_up(16, 70, bits, s, 0, [&](index_t, index_t) { return 0; }), encoding::sparse), x, {5});
+      for (const encoding as : {encoding::sparse, encoding::very_sparse}) {
+        check_multiply(pack(alternating, as), x, {5});
+        check_multiply(pack(made_up(16, 70, bits, s, 0, [&](index_t, index_t) { return 0; }), as), x, {5});
+      }
     }
   for (const int level : {-127, 127}) {
     quantized_codes q = made_up(16, 70, 1, scheme::symmetric, 0, [](index_t, index_t) { return 1; });
     q.levels = {0, static_cast<std::int8_t>(level)};
-    check_multiply(pack(q), x, {5});
-    check_multiply(pack(q, encoding::bitmap), x, {5});
-    check_multiply(pack(q, encoding::sparse), x, {5});
+    for (const encoding as : {encoding::codes, encoding::bitmap, encoding::sparse, encoding::very_sparse})
+      check_multiply(pack(q, as), x, {5});
   }
 }
 
@@ -190,7 +210,7 @@ TEST_CASE("weights and inputs that are huge, tiny or zero give the bits of the r
   x.col(7).setConstant(0.5f);  // quotients exactly between two codes, and -0
   for (index_t i = 0; i < 70; ++i) x(i, 7) = i % 3 ? (static_cast<float>(i) - 35.5f) / 127 : -0.0f;
   x(0, 7) = 1;
-  check_multiply(pare::pack_dense(w), x, {8});
+  for (const packed_matrix& m : dense_formats(w)) check_multiply(m, x, {8});
   for (const int bits : {1, 4, 8})
     for (const packed_matrix& m : all_formats(w, bits, 32)) check_multiply(m, x, {8});
   const Eigen::MatrixXf zero = Eigen::MatrixXf::Zero(20, 70);
@@ -223,10 +243,10 @@ TEST_CASE("scales below the normal range of 16-bit floats are read right by a th
 TEST_CASE("matrices without rows or columns give no or zero outputs") {
   for (const auto& [rows, cols] : {std::pair{0, 5}, {5, 0}, {0, 0}}) {
     const Eigen::MatrixXf w(rows, cols), x = gaussian(cols, 3, 9);
-    for (const packed_matrix& m :
-         {pare::pack_dense(w), pare::quantize(w), pare::quantize(w, {.scheme = scheme::two_level}),
-          pare::quantize(w, {}, encoding::bitmap), pare::quantize(w, {}, encoding::sparse),
-          pare::quantize(w, pare::nf4())}) {
+    for (const packed_matrix& m : {pare::pack_dense(w), pare::pack_dense(w, pare::float_format::bfloat16),
+                                   pare::quantize(w), pare::quantize(w, {.scheme = scheme::two_level}),
+                                   pare::quantize(w, {}, encoding::bitmap), pare::quantize(w, {}, encoding::sparse),
+                                   pare::quantize(w, {}, encoding::very_sparse), pare::quantize(w, pare::nf4())}) {
       for_each_instruction_set([&](instruction_set) {
         for (const precision inputs : precisions) {
           Eigen::MatrixXf y = Eigen::MatrixXf::Ones(m.rows(), 3);
@@ -254,10 +274,11 @@ TEST_CASE("whatever lies around samples, bias, outputs and in used scratch memor
       for (const packed_matrix& m : all_formats(w, bits, 5))
         for (const precision inputs : precisions) {
           Eigen::MatrixXf expected(rows, batch);
-          for (index_t b = 0; b < batch; ++b)
-            for (index_t r = 0; r < rows; ++r)
-              expected(r, b) = pare::detail::reference_output(m, r, good.col(b).data(),
-                                                              bias[static_cast<std::size_t>(r + 1)], inputs);
+          for (index_t r = 0; r < rows; ++r) {
+            const pare::detail::reference_row weights(m, r);
+            for (index_t b = 0; b < batch; ++b)
+              expected(r, b) = weights.output(good.col(b).data(), bias[static_cast<std::size_t>(r + 1)], inputs);
+          }
           for_each_instruction_set([&](instruction_set isa) {
             pare::detail::input_buffer room(batch);
             room.grow_for(m, inputs);

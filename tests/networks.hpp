@@ -17,7 +17,8 @@ struct stored_weights {
 
 // The same matrix in every encoding, scheme and kind of group, with odd widths among the bits.
 inline std::vector<stored_weights> every_storage(const Eigen::MatrixXf& w) {
-  std::vector<stored_weights> all{{"dense", pare::pack_dense(w)}};
+  std::vector<stored_weights> all{{"dense", pare::pack_dense(w)},
+                                  {"bfloat16", pare::pack_dense(w, pare::float_format::bfloat16)}};
   const auto add = [&](const std::string& name, const pare::quantize_options& options, pare::encoding as) {
     all.push_back({name + ", " + std::to_string(options.bits) + " bits", pare::quantize(w, options, as)});
   };
@@ -28,6 +29,7 @@ inline std::vector<stored_weights> every_storage(const Eigen::MatrixXf& w) {
     add("row", {.bits = bits, .granularity = pare::granularity::row}, pare::encoding::codes);
     if (bits > 1) add("bitmap", {.bits = bits, .group_size = 16}, pare::encoding::bitmap);
     if (bits > 1) add("sparse", {.bits = bits, .group_size = 16}, pare::encoding::sparse);
+    if (bits > 1) add("very sparse", {.bits = bits, .group_size = 300}, pare::encoding::very_sparse);
   }
   all.push_back({"codebook, 4 bits", pare::quantize(w, pare::nf4(), {.group_size = 16})});
   all.push_back({"codebook, 3 bits", pare::quantize(w, pare::fit_codebook(w, {.bits = 3}), {.group_size = 16})});

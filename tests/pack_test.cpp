@@ -45,6 +45,7 @@ TEST_CASE("packing changes no weight, in any format") {
         CHECK(unpacks_to_itself(symmetric, encoding::codes));
         if (bits > 1) CHECK(unpacks_to_itself(symmetric, encoding::bitmap));
         if (bits > 1) CHECK(unpacks_to_itself(symmetric, encoding::sparse));
+        if (bits > 1) CHECK(unpacks_to_itself(symmetric, encoding::very_sparse));
         const auto book = quantize_codes(w, pare::fit_codebook(w, options), options);
         if (pare::detail::code_of_zero_level(book)) CHECK(unpacks_to_itself(book, encoding::sparse));
         CHECK(unpacks_to_itself(book, encoding::codes));
@@ -70,6 +71,29 @@ TEST_CASE("dense weights are kept as they are") {
   Eigen::MatrixXd bad = Eigen::MatrixXd::Ones(2, 3);
   bad(1, 2) = 1e300;
   CHECK(error_message<value_error>([&] { pare::pack_dense(bad); }).find("weights[1, 2] is ") == 0);
+}
+
+TEST_CASE("dense weights in 16 bits are rounded to the nearest bfloat16, ties to even, the largest to a finite one") {
+  // 8 bits of mantissa: neighbours of 1 are 1 - 2^-8 and 1 + 2^-7.
+  const std::vector<std::pair<float, float>> rounded = {{1.0f, 1.0f},
+                                                        {-0.0f, -0.0f},
+                                                        {1 + 0x1p-8f, 1.0f},
+                                                        {1 + 0x1.8p-7f, 1 + 0x1p-6f},
+                                                        {1 + 0x1.2p-8f, 1 + 0x1p-7f},
+                                                        {-1 - 0x1.2p-8f, -1 - 0x1p-7f},
+                                                        {0x1.fep127f, 0x1.fep127f},
+                                                        {std::numeric_limits<float>::max(), 0x1.fep127f},
+                                                        {std::numeric_limits<float>::lowest(), -0x1.fep127f},
+                                                        {0x1p-133f, 0x1p-133f},
+                                                        {0x1p-134f, 0.0f}};
+  Eigen::VectorXf w(std::ssize(rounded)), unpacked(std::ssize(rounded));
+  for (index_t i = 0; i < w.size(); ++i) w(i) = rounded[static_cast<std::size_t>(i)].first;
+  const packed_matrix m = pare::pack_dense(w, pare::float_format::bfloat16);
+  CHECK(m.format().bits == 16);
+  CHECK(m.bytes().size() ==
+        16 * 4 * 2 * static_cast<std::size_t>(m.layout().panels) * static_cast<std::size_t>(m.layout().steps));
+  dequantize(m, unpacked);
+  for (index_t i = 0; i < w.size(); ++i) CHECK(unpacked(i) == rounded[static_cast<std::size_t>(i)].second);
 }
 
 TEST_CASE("quantize is quantize_codes and pack") {
@@ -201,6 +225,26 @@ TEST_CASE("a sparse matrix lists the nonzeros of each row and block from left to
   CHECK(code(1, 1, 0, 0) == 8);
 }
 
+TEST_CASE("a very sparse matrix lists nonzeros in blocks of 256 columns") {
+  // 300 columns are blocks of 256 and 44.
+  Eigen::MatrixXf w = Eigen::MatrixXf::Zero(16, 300);
+  for (const index_t col : {3, 64, 100, 200, 255}) w(2, col) = 1;
+  w(15, 299) = -7;
+  const auto q = quantize_codes(w, {.bits = 4, .granularity = granularity::row, .range = range::min_max});
+  const packed_matrix m = pack(q, encoding::very_sparse);
+  // 3 steps of 8-bit positions and 4-bit codes.
+  CHECK(m.layout().blocks == 2);
+  CHECK(m.stored_weights() == 3 * 64);
+  CHECK(m.bytes().size() == 64 + 192 + 3 * 64 + 2 * 64);
+  const std::byte* panel = m.panel(0);
+  CHECK(std::to_integer<int>(panel[128]) == 2);
+  CHECK(std::to_integer<int>(panel[129]) == 1);
+  const std::vector<int> expected = {3, 64, 100, 200, 255, 0, 0, 0};
+  for (index_t i = 0; i < 8; ++i)
+    CHECK(std::to_integer<int>(panel[192 + i / 4 * 64 + 2 * 4 + i % 4]) == expected[static_cast<std::size_t>(i)]);
+  CHECK(std::to_integer<int>(panel[192 + 2 * 64 + 15 * 4]) == 299 - 256);
+}
+
 TEST_CASE("groups above 32768 columns are cut, where they can be cut evenly") {
   const Eigen::MatrixXf w = gaussian_third_zero(2, 70000, 5);
   for (const scheme s : {scheme::symmetric, scheme::asymmetric, scheme::two_level}) {
@@ -231,13 +275,13 @@ TEST_CASE("what an encoding cannot hold is refused") {
   }
   const pare::codebook no_zero{{-127, 127}};
   CHECK(error_message<value_error>([&] { pare::quantize(w, no_zero, {.bits = 1}, encoding::sparse); }) ==
-        "the sparse encoding needs a codebook with a level 0, by which rows are filled up");
+        "an encoding that lists positions needs a codebook with a level 0, by which rows are filled up");
   CHECK(refused({}, encoding::dense) == "codes cannot be packed as dense floats: dequantize them first");
 }
 
 TEST_CASE("an empty matrix can be packed in any encoding") {
   for (const auto& [rows, cols] : {std::pair{0, 0}, {0, 5}, {5, 0}})
-    for (const auto as : {encoding::codes, encoding::bitmap, encoding::sparse}) {
+    for (const auto as : {encoding::codes, encoding::bitmap, encoding::sparse, encoding::very_sparse}) {
       const packed_matrix m = pare::quantize(Eigen::MatrixXf(rows, cols), {}, as);
       CHECK(m.rows() == rows);
       CHECK(m.cols() == cols);

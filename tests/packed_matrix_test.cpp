@@ -63,7 +63,8 @@ std::vector<packed_matrix> all_encodings() {
           pare::quantize(w, {.scheme = scheme::two_level}),
           pare::quantize(w, pare::nf4()),
           pare::quantize(w, {}, encoding::bitmap),
-          pare::quantize(w, {}, encoding::sparse)};
+          pare::quantize(w, {}, encoding::sparse),
+          pare::quantize(w, {}, encoding::very_sparse)};
 }
 
 }  // namespace
@@ -184,7 +185,7 @@ TEST_CASE("a sparse matrix whose counts are wrong is refused") {
 }
 
 TEST_CASE("every truncation of a matrix without its zeros is refused") {
-  for (const encoding as : {encoding::bitmap, encoding::sparse}) {
+  for (const encoding as : {encoding::bitmap, encoding::sparse, encoding::very_sparse}) {
     parts p(pare::quantize(weights(), {}, as));
     index_t accepted = 0;
     while (!p.bytes.empty()) {
@@ -222,7 +223,8 @@ TEST_CASE("a sparse matrix whose positions do not rise within their block is ref
 }
 
 TEST_CASE("a sparse matrix with any bytes for codes and positions is refused, or multiplies as it reads") {
-  const packed_matrix m = pare::quantize(weights(), {.bits = 4}, encoding::sparse);
+  const auto as = GENERATE(encoding::sparse, encoding::very_sparse);
+  const packed_matrix m = pare::quantize(weights(), {.bits = 4}, as);
   const Eigen::MatrixXf x = gaussian(50, 5, 2);
   std::uint32_t random = 1;
   index_t accepted = 0, wrong = 0;
@@ -239,7 +241,7 @@ TEST_CASE("a sparse matrix with any bytes for codes and positions is refused, or
     for (const auto inputs : {pare::precision::int8, pare::precision::float32}) {
       multiply(other, x, y, {.inputs = inputs});
       for (index_t row = 0; row < m.rows(); ++row)
-        wrong += y(row, 4) != pare::detail::reference_output(other, row, x.col(4).data(), 0, inputs);
+        wrong += y(row, 4) != pare::detail::reference_row(other, row).output(x.col(4).data(), 0, inputs);
     }
   }
   CHECK(accepted > 0);

@@ -319,7 +319,7 @@ TEST_CASE("what a file says that is out of range is named") {
   CHECK(byte(63, 1) == "has a header whose last 28 bytes are not zero");
   CHECK(byte(record(1), 0) == "layer 0: unknown kind of layer 0");
   CHECK(byte(record(1), 9) == "layer 0: unknown kind of layer 9");
-  CHECK(byte(record(1) + 1, 4) == "layer 0: unknown encoding 4");
+  CHECK(byte(record(1) + 1, 5) == "layer 0: unknown encoding 5");
   CHECK(byte(record(1) + 2, 9) == "layer 0: bits is 9, must be 1 to 8");
   CHECK(byte(record(1) + 3, 200) == "layer 0: unknown scheme 200");
   CHECK(byte(record(1) + 4, 2) != "");

@@ -83,37 +83,44 @@ inline std::vector<std::span<const std::byte>> payloads_of(const any_layer& l) {
   return {std::as_bytes(norm->gain()), std::as_bytes(norm->shift())};
 }
 
-// Throws format_error naming the first of 16 floats of a panel that is not finite. The message is made apart from the
-// check, which is a vector's work.
-inline void require_finite_rows(const std::byte* floats, std::string_view what, index_t first_row, index_t col) {
-  std::array<std::uint32_t, panel_rows> bits;
+// Throws format_error naming the first of 16 floats of a panel, as bits, that has all of the bits of its exponent set:
+// that is not finite. The message is made apart from the check, which is a vector's work.
+template <class Bits>
+void require_finite_rows(const std::byte* floats, Bits exponent, std::string_view what, index_t first_row,
+                         index_t col) {
+  std::array<Bits, panel_rows> bits;
   std::memcpy(bits.data(), floats, sizeof bits);
   bool finite = true;
-  for (const std::uint32_t b : bits) finite &= (b & 0x7f800000u) != 0x7f800000u;
+  for (const Bits b : bits) finite &= (b & exponent) != exponent;
   if (finite) return;
   index_t row = first_row;
-  for (const std::uint32_t b : bits)
-    require<format_error>((b & 0x7f800000u) != 0x7f800000u, what, "[", row++, ", ", col, "] is not finite");
+  for (const Bits b : bits)
+    require<format_error>((b & exponent) != exponent, what, "[", row++, ", ", col, "] is not finite");
 }
 
 // Throws format_error naming the first weight or scale that is not finite, padding included. One pass over dense
 // weights, or over the scales of others.
 inline void require_finite_weights(const packed_matrix& m) {
+  constexpr std::uint32_t float_exponent = 0x7f800000u;
+  constexpr std::uint16_t bfloat_exponent = 0x7f80u, half_exponent = 0x7c00u;
   const panel_layout& layout = m.layout();
   const bool dense = m.format().encoding == encoding::dense;
-  const index_t vectors = dense ? layout.steps * step_cols : unit_bytes_of(m.format()) / (panel_rows * 4);
-  const bool halves = !dense && m.format().scheme != scheme::two_level;
+  const index_t cols = layout.steps * step_cols;
   for (index_t p = 0; p < layout.panels; ++p) {
     const std::byte* panel = m.panel(p);
-    for (index_t i = 0; i < vectors; ++i)
-      require_finite_rows(panel + i * panel_rows * 4, dense ? "weights" : "unit", p * panel_rows, i);
-    for (index_t g = 0; halves && g < layout.groups; ++g)
-      for (index_t r = 0; r < panel_rows; ++r) {
-        const auto scale =
-            packed_matrix::read<std::uint16_t>(panel + layout.parameters_at + g * layout.parameter_bytes + r * 2);
-        if ((scale & 0x7c00u) == 0x7c00u)
-          throw format_error(text("scale[", p * panel_rows + r, ", ", g, "] is not finite"));
-      }
+    const index_t row = p * panel_rows;
+    const index_t bytes = panel_rows * m.format().bits / 8;  // of a column
+    for (index_t col = 0; dense && col < cols; ++col)
+      if (m.format().bits == 32)
+        require_finite_rows(panel + col * bytes, float_exponent, "weights", row, col);
+      else
+        require_finite_rows(panel + col * bytes, bfloat_exponent, "weights", row, col);
+    if (dense) continue;
+    for (index_t i = 0; i < unit_bytes_of(m.format()) / (panel_rows * 4); ++i)
+      require_finite_rows(panel + i * panel_rows * 4, float_exponent, "unit", row, i);
+    if (m.format().scheme == scheme::two_level) continue;
+    for (index_t g = 0; g < layout.groups; ++g)
+      require_finite_rows(panel + layout.parameters_at + g * layout.parameter_bytes, half_exponent, "scale", row, g);
   }
 }
 

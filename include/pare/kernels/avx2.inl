@@ -2,7 +2,8 @@
 // of bytes are in avx2_sums.inl or avx2_vnni_sums.inl.
 
 inline constexpr bool decodes_in_registers = true;
-inline constexpr int float_tile = 2;
+inline constexpr bool decodes_for_tiles = true;
+inline constexpr int float_tile = 4;
 
 struct f32x16 {
   __m256 a, b;
@@ -81,6 +82,10 @@ inline f32x16 as_float(i32x16 x) { return {_mm256_castsi256_ps(x.a), _mm256_cast
 inline f32x16 load_half(const std::byte* p) {
   return {_mm256_cvtph_ps(load_128(p)), _mm256_cvtph_ps(load_128(p + 16))};
 }
+inline __m256 load_bfloat_8(const std::byte* p) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load_128(p)), 16));
+}
+inline f32x16 load_bfloat(const std::byte* p) { return {load_bfloat_8(p), load_bfloat_8(p + 16)}; }
 inline i32x16 load_u8(const std::byte* p) {
   const __m128i x = load_128(p);
   return {_mm256_cvtepu8_epi32(x), _mm256_cvtepu8_epi32(_mm_srli_si128(x, 8))};
@@ -143,26 +148,32 @@ inline u8x64 subtract(u8x64 codes, std::uint8_t zero) {
   const __m256i zeros = _mm256_set1_epi8(static_cast<char>(zero));
   return {_mm256_sub_epi8(codes.a, zeros), _mm256_sub_epi8(codes.b, zeros)};
 }
-// Each 16 bytes of the table twice.
-struct table64 {
-  __m256i part[4];
-};
-inline table64 load_table64(const std::int8_t* x) {
-  const auto twice = [&](int i) { return _mm256_broadcastsi128_si256(load_128(x + 16 * i)); };
-  return {{twice(0), twice(1), twice(2), twice(3)}};
-}
-// A shuffle looks at bits 0 to 3 of a position; bits 4 and 5, shifted to the top of their byte, choose among its
-// results.
-inline __m256i permute_256(const table64& table, __m256i positions) {
-  const auto from = [&](int i) { return _mm256_shuffle_epi8(table.part[i], positions); };
-  const __m256i bit_4 = _mm256_slli_epi16(positions, 3);
-  const __m256i bit_5 = _mm256_slli_epi16(positions, 2);
+// A shuffle looks at bits 0 to 3 and 7 of a position; bits 4 and 5, shifted to the top of their byte, choose among the
+// results for 64 inputs, and bits 6 and 7 among four of those.
+inline __m256i permute_64(const std::int8_t* x, __m256i positions, __m256i bit_4, __m256i bit_5) {
+  const auto from = [&](int i) {
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(load_128(x + 16 * i)), positions);
+  };
   return _mm256_blendv_epi8(_mm256_blendv_epi8(from(0), from(1), bit_4), _mm256_blendv_epi8(from(2), from(3), bit_4),
                             bit_5);
 }
-inline u8x64 permute(const table64& table, u8x64 positions) {
-  return {permute_256(table, positions.a), permute_256(table, positions.b)};
+template <int Cols>
+inline __m256i permute_256(const std::int8_t* x, __m256i positions) {
+  const __m256i bit_4 = _mm256_slli_epi16(positions, 3);
+  const __m256i bit_5 = _mm256_slli_epi16(positions, 2);
+  if constexpr (Cols == 64) return permute_64(x, positions, bit_4, bit_5);
+  const __m256i low = _mm256_and_si256(positions, _mm256_set1_epi8(15));
+  const __m256i bit_6 = _mm256_slli_epi16(positions, 1);
+  const auto from = [&](int i) { return permute_64(x + 64 * i, low, bit_4, bit_5); };
+  return _mm256_blendv_epi8(_mm256_blendv_epi8(from(0), from(1), bit_6), _mm256_blendv_epi8(from(2), from(3), bit_6),
+                            positions);
 }
+template <int Cols>
+inline u8x64 permute(const std::int8_t* x, u8x64 positions) {
+  return {permute_256<Cols>(x, positions.a), permute_256<Cols>(x, positions.b)};
+}
+inline constexpr bool biases_inputs = false;
+inline i32x16 add_signed(i32x16 acc, u8x64) { return acc; }
 template <int Place>
 inline __m256i column_256(__m256i codes) {
   if constexpr (Place == 0) return _mm256_and_si256(codes, _mm256_set1_epi32(255));

@@ -2,6 +2,7 @@
 
 inline constexpr bool sums_start_in_16_bits = true;
 inline constexpr int int8_tile = 4;
+inline constexpr int largest_run_code = 127;
 
 // Codes are widened to 16 bits, even and odd columns apart.
 inline __m256i dot_256(__m256i acc, __m256i codes, __m256i even_x, __m256i odd_x) {
@@ -19,14 +20,18 @@ inline i32x16 dot(i32x16 acc, u8x64 codes, const std::int8_t* x) {
 struct run_sums {
   __m256i a, b;
 };
-inline run_sums begin_run(i32x16) { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+inline run_sums begin_run(i32x16, u8x64 codes, const std::int8_t* x) {
+  const __m256i all = splat_four(x);
+  return {_mm256_maddubs_epi16(codes.a, all), _mm256_maddubs_epi16(codes.b, all)};
+}
+// In place and in this order: g++ 12 would add up products in a tree, for which it has no registers.
+inline __m256i add_words(__m256i sum, __m256i x) {
+  __asm__("vpaddw {%1, %0, %0|%0, %0, %1}" : "+x"(sum) : "x"(x));
+  return sum;
+}
 inline run_sums dot_run(run_sums run, u8x64 codes, const std::int8_t* x) {
   const __m256i all = splat_four(x);
-  run.a = _mm256_add_epi16(run.a, _mm256_maddubs_epi16(codes.a, all));
-  run.b = _mm256_add_epi16(run.b, _mm256_maddubs_epi16(codes.b, all));
-  // Keeps the order of the sums: g++ 12 adds up products in a tree, for which it has no registers.
-  __asm__("" : "+x"(run.a), "+x"(run.b));
-  return run;
+  return {add_words(run.a, _mm256_maddubs_epi16(codes.a, all)), add_words(run.b, _mm256_maddubs_epi16(codes.b, all))};
 }
 inline i32x16 end_run(i32x16 acc, run_sums run) {
   const __m256i ones = _mm256_set1_epi16(1);

@@ -1,8 +1,10 @@
 // The vocabulary for AVX-512 with VNNI and VBMI2: one register of 512 bits per word. Meanings: scalar.inl.
 
 inline constexpr bool decodes_in_registers = true;
-inline constexpr int int8_tile = 4;
-inline constexpr int float_tile = 4;
+inline constexpr bool decodes_for_tiles = true;
+inline constexpr int int8_tile = 8;
+inline constexpr int float_tile = 8;
+inline constexpr int largest_run_code = 255;
 
 using f32x16 = __m512;
 using i32x16 = __m512i;
@@ -49,6 +51,10 @@ inline f32x16 as_float(i32x16 a) { return _mm512_castsi512_ps(a); }
 inline f32x16 load_half(const std::byte* p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
+inline f32x16 load_bfloat(const std::byte* p) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
 inline i32x16 load_u8(const std::byte* p) {
   return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
@@ -83,20 +89,26 @@ inline i32x16 dot(i32x16 acc, u8x64 codes, const std::int8_t* x) {
   std::memcpy(&four, x, sizeof four);
   return _mm512_dpbusd_epi32(acc, codes.v, _mm512_set1_epi32(four));
 }
+inline i32x16 dot_narrow(i32x16 acc, u8x64 codes, const std::int8_t* x) { return dot(acc, codes, x); }
 #include <pare/kernels/direct_runs.inl>
-inline run_sums dot_run(run_sums run, u8x64 codes, const std::int8_t* x) { return dot(run, codes, x); }
 inline u8x64 subtract(u8x64 codes, std::uint8_t zero) {
   return {_mm512_sub_epi8(codes.v, _mm512_set1_epi8(static_cast<char>(zero)))};
 }
-using table64 = u8x64;
-inline table64 load_table64(const std::int8_t* x) { return {_mm512_loadu_si512(x)}; }
-inline u8x64 permute(table64 table, u8x64 positions) { return {_mm512_permutexvar_epi8(positions.v, table.v)}; }
-// The instruction takes x unsigned, so that 128 is added to it, and comes off with the sum of the weights.
-inline i32x16 dot_signed(i32x16 acc, u8x64 weights, u8x64 x) {
-  const __m512i shift = _mm512_set1_epi8(-128);
-  const __m512i excess = _mm512_dpbusd_epi32(_mm512_setzero_si512(), shift, weights.v);
-  return _mm512_sub_epi32(_mm512_dpbusd_epi32(acc, _mm512_xor_si512(x.v, shift), weights.v), excess);
+// A byte shuffle over two registers takes 128 inputs; bit 7 of a position chooses between two of those.
+template <int Cols>
+inline u8x64 permute(const std::int8_t* x, u8x64 positions) {
+  if constexpr (Cols == 64) return {_mm512_permutexvar_epi8(positions.v, _mm512_loadu_si512(x))};
+  const auto half = [&](int at) {
+    return _mm512_permutex2var_epi8(_mm512_loadu_si512(x + at), positions.v, _mm512_loadu_si512(x + at + 64));
+  };
+  return {_mm512_mask_blend_epi8(_mm512_movepi8_mask(positions.v), half(0), half(128))};
 }
+// The instruction takes x unsigned.
+inline constexpr bool biases_inputs = true;
+inline i32x16 dot_signed(i32x16 acc, u8x64 weights, u8x64 x) {
+  return _mm512_dpbusd_epi32(acc, _mm512_xor_si512(x.v, _mm512_set1_epi8(-128)), weights.v);
+}
+inline i32x16 add_signed(i32x16 acc, u8x64 weights) { return _mm512_dpbusd_epi32(acc, _mm512_set1_epi8(1), weights.v); }
 template <int Place>
 inline i32x16 column(u8x64 codes) {
   if constexpr (Place == 0) return _mm512_and_si512(codes.v, _mm512_set1_epi32(255));

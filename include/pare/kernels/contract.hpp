@@ -7,15 +7,17 @@
 namespace pare::detail {
 
 // Inputs of a multiply, packed to the steps of a matrix: every group of columns is padded with zeros to whole steps of
-// 4, so that sample b, step s, column c lies at [b · stride + 4 s + c]. Either quantized to 8 bits or as floats.
+// 4, so that sample b, step s, column c lies at [b · stride + 4 s + c]. Either quantized to 8 bits or as floats. What
+// there is one of per group may be read for up to 16 samples more than there are.
 struct packed_inputs {
   index_t stride = 0;                 // elements between samples, a multiple of 64
   std::int8_t* codes = nullptr;       // -127 to 127
-  float* scales = nullptr;            // [batch, groups] of codes
-  std::int32_t* zero_sums = nullptr;  // [batch, groups]: -zero · sum of the codes of a group; zero is the zero level,
-                                      // or 1 where every group of weights has a zero point of its own
   float* values = nullptr;            // the inputs themselves
-  float* value_sums = nullptr;        // [batch, groups]: scale · sum of the codes, or the sum of the values
+  index_t samples = 0;                // elements between groups, at least the batch
+  float* scales = nullptr;            // [groups, samples] of codes
+  std::int32_t* zero_sums = nullptr;  // [groups, samples]: -zero · sum of the codes of a group; zero is the zero level,
+                                      // or 1 where every group of weights has a zero point of its own
+  float* value_sums = nullptr;  // [groups, samples]: scale · sum of the codes, or the sum of the values
 };
 
 // x [batch, cols] with x_stride floats between samples; x is readable, in multiples of 16 floats, beyond cols.

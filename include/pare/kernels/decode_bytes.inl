@@ -1,19 +1,24 @@
 // Decoding by way of memory, for what registers do not hold: codes become bytes, those of a codebook its levels.
 
-// A run of codes chunk by chunk.
-class chunk_reader {
+// A run of codes, so many steps at a time; but for the last time whole chunks.
+class code_reader {
  public:
-  chunk_reader(const packed_format& format, const std::byte* planes, const std::uint8_t* levels)
+  code_reader(const packed_format& format, const std::byte* planes, const std::uint8_t* levels)
       : bits_(format.bits), levels_(format.codebook ? levels : nullptr), next_(planes) {}
-  chunk_reader(int bits, const std::byte* planes) : bits_(bits), levels_(nullptr), next_(planes) {}
+  code_reader(int bits, const std::byte* planes) : bits_(bits), levels_(nullptr), next_(planes) {}
 
-  // The next `steps` steps.
   void read(index_t steps, std::byte* out) {
-    decode_chunk(bits_, next_, steps, out);
-    next_ += bits_ * step_codes;  // chunk_bytes of a whole chunk
+    decode_planes(bits_, next_, steps, out);
+    next_ += steps / chunk_steps * chunk_bytes(bits_, chunk_steps);
     if (levels_ == nullptr) return;
-    for (index_t i = 0; i < steps * step_codes; ++i)
-      out[i] = static_cast<std::byte>(levels_[std::to_integer<std::size_t>(out[i]) >> (bits_ == 1)]);
+    const std::byte* end = out + steps * step_codes;
+    if (bits_ > 1 && bits_ <= 4) {
+      const table16 table = load_table(levels_);
+      for (; out != end; out += step_codes) store_codes(out, lookup(table, load_codes(out)));
+    } else {
+      for (; out != end; ++out)
+        *out = static_cast<std::byte>(levels_[std::to_integer<std::size_t>(*out) >> (bits_ == 1)]);
+    }
   }
 
  private:
@@ -22,66 +27,79 @@ class chunk_reader {
   const std::byte* next_;
 };
 
-// A run of steps one by one.
-class step_reader {
+// What a panel of an encoding with positions lists, decoded some steps at a time: weights minus zero, and positions.
+class listed_steps {
  public:
-  step_reader(chunk_reader chunks, index_t steps) : chunks_(chunks), steps_left_(steps) {}
+  listed_steps(const packed_matrix& w, index_t panel)
+      : listed_steps(w, w.panel(panel) + w.layout().values_at, steps_of(w.panel_codes(panel))) {}
 
-  u8x64 next() {
-    if (at_ == end_) {
-      const index_t steps = steps_left_ < chunk_steps ? steps_left_ : chunk_steps;
-      chunks_.read(steps, bytes_);
-      steps_left_ -= steps;
-      at_ = bytes_;
-      end_ = bytes_ + steps * step_codes;
-    }
-    const u8x64 codes = load_codes(at_);
-    at_ += step_codes;
-    return codes;
+  // How many are decoded, at least one if any are left.
+  index_t ready() {
+    if (at_ == decoded_) decode();
+    return decoded_ - at_;
   }
+  const std::byte* weights() const { return weights_ + at_ * step_codes; }
+  const std::byte* positions() const { return positions_ + at_ * step_codes; }
+  void drop(index_t steps) { at_ += steps; }
 
  private:
-  chunk_reader chunks_;
-  index_t steps_left_;
-  const std::byte* at_ = nullptr;
-  const std::byte* end_ = nullptr;
-  alignas(64) std::byte bytes_[chunk_steps * step_codes];
+  static constexpr index_t most = 4 * chunk_steps;
+
+  listed_steps(const packed_matrix& w, const std::byte* values, index_t steps)
+      : zero_(static_cast<std::uint8_t>(zero_level(w.format()))),
+        left_(steps),
+        next_positions_(position_bits(w.format().encoding), values),
+        next_codes_(w.format(), values + planes_bytes(position_bits(w.format().encoding), steps), w.levels()) {}
+
+  void decode() {
+    decoded_ = left_ < most ? left_ : most;
+    left_ -= decoded_;
+    at_ = 0;
+    next_positions_.read(decoded_, positions_);
+    next_codes_.read(decoded_, weights_);
+    for (std::byte* w = weights_; w != weights_ + decoded_ * step_codes; w += step_codes)
+      store_codes(w, subtract(load_codes(w), zero_));
+  }
+
+  std::uint8_t zero_;
+  index_t left_;
+  code_reader next_positions_;
+  code_reader next_codes_;
+  index_t at_ = 0;
+  index_t decoded_ = 0;
+  alignas(64) std::byte weights_[most * step_codes];
+  alignas(64) std::byte positions_[most * step_codes];
 };
 
-// Readers of whole panels: chunk(steps) is the next chunk in the order of columns, as bytes, with the zero level where
-// a code has been left out.
+// Readers of whole panels: read(steps, out) writes the next steps in the order of columns as bytes, with the zero level
+// where a code has been left out. Whole chunks, but for the last time.
 
 class codes_reader {
  public:
   codes_reader(const packed_matrix& w, index_t panel)
-      : chunks_(w.format(), w.panel(panel) + w.layout().values_at, w.levels()) {}
+      : codes_(w.format(), w.panel(panel) + w.layout().values_at, w.levels()) {}
 
-  const std::byte* chunk(index_t steps) {
-    chunks_.read(steps, bytes_);
-    return bytes_;
-  }
+  void read(index_t steps, std::byte* out) { codes_.read(steps, out); }
 
  private:
-  chunk_reader chunks_;
-  alignas(64) std::byte bytes_[chunk_steps * step_codes];
+  code_reader codes_;
 };
 
 class bitmap_reader {
  public:
   bitmap_reader(const packed_matrix& w, index_t panel)
-      : chunks_(w.format(), w.panel(panel) + w.layout().values_at, w.levels()),
+      : codes_(w.format(), w.panel(panel) + w.layout().values_at, w.levels()),
         zero_(static_cast<std::uint8_t>(zero_level(w.format()))),
         next_mask_(w.panel(panel) + w.layout().index_at),
         steps_left_(steps_of(w.panel_codes(panel))) {}
 
-  const std::byte* chunk(index_t steps) {
-    for (index_t s = 0; s < steps; ++s, next_mask_ += 8) {
+  void read(index_t steps, std::byte* out) {
+    for (index_t s = 0; s < steps; ++s, next_mask_ += 8, out += step_codes) {
       const auto bits = packed_matrix::read<std::uint64_t>(next_mask_);
       if (kept_end_ - kept_begin_ < std::popcount(bits)) refill();
-      store_codes(bytes_ + s * step_codes, expand(bits, kept_ + kept_begin_, zero_));
+      store_codes(out, expand(bits, kept_ + kept_begin_, zero_));
       kept_begin_ += std::popcount(bits);
     }
-    return bytes_;
   }
 
  private:
@@ -90,110 +108,121 @@ class bitmap_reader {
     const index_t left = kept_end_ - kept_begin_;
     std::memmove(kept_, kept_ + kept_begin_, static_cast<std::size_t>(left));
     const index_t steps = steps_left_ < chunk_steps ? steps_left_ : chunk_steps;
-    chunks_.read(steps, kept_ + left);
+    codes_.read(steps, kept_ + left);
     steps_left_ -= steps;
     kept_begin_ = 0;
     kept_end_ = left + steps * step_codes;
   }
 
-  chunk_reader chunks_;
+  code_reader codes_;
   std::uint8_t zero_;
   const std::byte* next_mask_;
   index_t steps_left_;
   index_t kept_begin_ = 0;
   index_t kept_end_ = 0;
-  alignas(64) std::byte bytes_[chunk_steps * step_codes];
   // Room for what is left of a chunk, the next one, and an expansion that reads on to its end.
   alignas(64) std::byte kept_[(chunk_steps + 2) * step_codes];
 };
 
-// The positions and codes of a sparse panel.
-class sparse_steps {
- public:
-  sparse_steps(const packed_matrix& w, index_t panel)
-      : sparse_steps(w, w.panel(panel), steps_of(w.panel_codes(panel))) {}
-
-  index_t next_count() { return std::to_integer<index_t>(*next_count_++); }
-  u8x64 next_positions() { return positions_.next(); }
-  u8x64 next_codes() { return codes_.next(); }
-
- private:
-  sparse_steps(const packed_matrix& w, const std::byte* panel, index_t steps)
-      : next_count_(panel + w.layout().index_at),
-        positions_({position_bits, panel + w.layout().values_at}, steps),
-        codes_({w.format(), panel + w.layout().values_at + planes_bytes(position_bits, steps), w.levels()}, steps) {}
-
-  const std::byte* next_count_;
-  step_reader positions_;
-  step_reader codes_;
-};
-
+// Of either encoding that lists positions.
 class sparse_reader {
  public:
   sparse_reader(const packed_matrix& w, index_t panel)
-      : layout_(w.layout()), zero_(static_cast<std::byte>(zero_level(w.format()))), steps_(w, panel) {}
+      : layout_(w.layout()),
+        zero_(static_cast<std::byte>(zero_level(w.format()))),
+        next_count_(w.panel(panel) + w.layout().index_at),
+        listed_(w, panel) {}
 
-  const std::byte* chunk(index_t steps) {
-    for (index_t s = 0; s < steps; ++s) {
+  void read(index_t steps, std::byte* out) {
+    for (index_t s = 0; s < steps; ++s, out += step_codes) {
       if (block_step_ == block_end_) fill_block();
-      std::memcpy(bytes_ + s * step_codes, block_ + block_step_++ * step_codes, step_codes);
+      std::memcpy(out, block_ + block_step_++ * step_codes, step_codes);
     }
-    return bytes_;
   }
 
  private:
   void fill_block() {
     block_step_ = 0;
     block_end_ = layout_.steps_in_block(next_block_++);
-    std::fill_n(block_, block_steps * step_codes, zero_);
-    for (index_t left = steps_.next_count(); left > 0; --left) {
-      std::byte positions[step_codes];
-      std::byte codes[step_codes];
-      store_codes(positions, steps_.next_positions());
-      store_codes(codes, steps_.next_codes());
+    std::memset(block_, std::to_integer<int>(zero_), static_cast<std::size_t>(block_end_ * step_codes));
+    for (index_t left = std::to_integer<index_t>(*next_count_++); left > 0; --left) {
+      listed_.ready();
       for (index_t i = 0; i < step_codes; ++i) {
-        if (codes[i] == zero_) continue;
-        const index_t position = std::to_integer<index_t>(positions[i]);
-        block_[position / step_cols * step_codes + i / step_cols * step_cols + position % step_cols] = codes[i];
+        if (listed_.weights()[i] == std::byte{0}) continue;
+        const index_t position = std::to_integer<index_t>(listed_.positions()[i]);
+        block_[position / step_cols * step_codes + i / step_cols * step_cols + position % step_cols] =
+            static_cast<std::byte>(std::to_integer<int>(listed_.weights()[i]) + std::to_integer<int>(zero_));
       }
+      listed_.drop(1);
     }
   }
 
   const panel_layout& layout_;
   std::byte zero_;
-  sparse_steps steps_;
+  const std::byte* next_count_;
+  listed_steps listed_;
   index_t next_block_ = 0;
   index_t block_step_ = 0;
   index_t block_end_ = 0;
-  std::byte block_[block_steps * step_codes];
-  alignas(64) std::byte bytes_[chunk_steps * step_codes];
+  std::byte block_[most_block_steps * step_codes];
 };
 
 // Any reader.
-struct byte_source {
+struct any_reader {
   void* reader;
-  const std::byte* (*next_chunk)(void* reader, index_t steps);
+  void (*read_next)(void* reader, index_t steps, std::byte* out);
 
-  const std::byte* chunk(index_t steps) { return next_chunk(reader, steps); }
+  void read(index_t steps, std::byte* out) { read_next(reader, steps, out); }
 };
 
 template <class Reader>
-const std::byte* next_chunk_of(void* reader, index_t steps) {
-  return static_cast<Reader*>(reader)->chunk(steps);
+void read_from(void* reader, index_t steps, std::byte* out) {
+  static_cast<Reader*>(reader)->read(steps, out);
 }
 
 template <class Reader, class Use>
 void use_reader(const packed_matrix& w, index_t panel, Use&& use) {
   Reader reader(w, panel);
-  use(byte_source{&reader, next_chunk_of<Reader>});
+  use(any_reader{&reader, read_from<Reader>});
 }
 
-// Calls use(source) with a source for whichever encoding the codes have.
+// Calls use(reader) with a reader for whichever encoding the codes have.
 template <class Use>
-void use_byte_source(const packed_matrix& w, index_t panel, Use&& use) {
+void use_any_reader(const packed_matrix& w, index_t panel, Use&& use) {
   switch (w.format().encoding) {
     case encoding::bitmap: return use_reader<bitmap_reader>(w, panel, use);
-    case encoding::sparse: return use_reader<sparse_reader>(w, panel, use);
+    case encoding::sparse:
+    case encoding::very_sparse: return use_reader<sparse_reader>(w, panel, use);
     default: return use_reader<codes_reader>(w, panel, use);
   }
+}
+
+// Steps [begin, end) of a panel.
+struct step_range {
+  index_t begin, end;
+};
+
+// Calls visit(range, codes) for all steps of a panel, at most `Steps` at a time, with their codes as bytes: those that
+// lie in memory as bytes are taken from there.
+template <index_t Steps, class Visit>
+void for_each_decoded(const packed_matrix& w, index_t panel, Visit&& visit) {
+  const index_t steps = w.layout().steps;
+  const auto for_each_range = [&](auto&& codes_of) {
+    for (index_t begin = 0; begin < steps; begin += Steps) {
+      const step_range range{begin, begin + Steps < steps ? begin + Steps : steps};
+      visit(range, codes_of(range));
+    }
+  };
+  const packed_format& format = w.format();
+  if (format.encoding == encoding::codes && format.bits == 8 && !format.codebook) {
+    const std::byte* codes = w.panel(panel) + w.layout().values_at;
+    return for_each_range([&](step_range range) { return codes + range.begin * step_codes; });
+  }
+  use_any_reader(w, panel, [&](any_reader reader) {
+    alignas(64) std::byte codes[Steps * step_codes];
+    for_each_range([&](step_range range) {
+      reader.read(range.end - range.begin, codes);
+      return static_cast<const std::byte*>(codes);
+    });
+  });
 }

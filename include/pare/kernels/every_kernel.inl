@@ -1,10 +1,17 @@
 // All kernels of an instruction set, in the words of the vocabulary that has been included before.
 
-#include <pare/kernels/accumulate.inl>
 #include <pare/kernels/decode.inl>
 #include <pare/kernels/decode_bytes.inl>
+#include <pare/kernels/parameters.inl>
+#include <pare/kernels/tiles.inl>
+//
+#include <pare/kernels/multiply_one.inl>
+//
+#include <pare/kernels/multiply_int8.inl>
+#include <pare/kernels/multiply_sparse.inl>
+//
 #include <pare/kernels/inputs.inl>
-#include <pare/kernels/multiply.inl>
+#include <pare/kernels/multiply_float.inl>
 //
 #include <pare/kernels/elementwise.inl>
 

@@ -15,9 +15,10 @@ namespace detail {
 
 inline constexpr index_t lanes = 16;
 
-// Elements between packed samples: whole vectors of 16 may be written at the last group, and 64 read from any step.
+// Elements between packed samples: whole vectors of 16 may be written at the last group, and a block read from any
+// step.
 inline index_t packed_stride(const packed_matrix& w) {
-  return round_up((w.layout().steps + block_steps) * step_cols, 64);
+  return round_up((w.layout().steps + most_block_steps) * step_cols, 64);
 }
 
 // Weights that are floats are multiplied with floats.
@@ -38,23 +39,25 @@ class input_buffer {
     values_ = values_ || effective_precision(w, inputs) == precision::float32;
   }
   void allocate() {
-    const auto count = [&](index_t each) { return static_cast<std::size_t>(batch_ * each); };
+    const std::size_t elements = static_cast<std::size_t>(batch_ * elements_);
+    const std::size_t sums = static_cast<std::size_t>(batch_ * groups_ + lanes);
     if (codes_) {
-      int8_ = allocate_aligned<std::int8_t>(count(elements_));
-      scales_ = allocate_aligned<float>(count(groups_));
-      zero_sums_ = allocate_aligned<std::int32_t>(count(groups_));
+      int8_ = allocate_aligned<std::int8_t>(elements);
+      scales_ = allocate_aligned<float>(sums);
+      zero_sums_ = allocate_aligned<std::int32_t>(sums);
     }
-    if (values_) floats_ = allocate_aligned<float>(count(elements_));
-    value_sums_ = allocate_aligned<float>(count(groups_));
+    if (values_) floats_ = allocate_aligned<float>(elements);
+    value_sums_ = allocate_aligned<float>(sums);
   }
 
   packed_inputs for_matrix(const packed_matrix& w) const noexcept {
     packed_inputs inputs;
     inputs.stride = packed_stride(w);
     inputs.codes = int8_.get();
+    inputs.values = floats_.get();
+    inputs.samples = batch_;
     inputs.scales = scales_.get();
     inputs.zero_sums = zero_sums_.get();
-    inputs.values = floats_.get();
     inputs.value_sums = value_sums_.get();
     return inputs;
   }

@@ -28,7 +28,6 @@ PARE_INLINE void for_each_group(const input_arguments& a, Visit&& visit) {
 inline void quantize_inputs(const input_arguments& a) noexcept {
   const packed_format& format = a.weights->format();
   const std::int32_t zero = format.scheme == scheme::asymmetric ? 1 : zero_level(format);
-  const index_t groups = a.weights->layout().groups;
   const i32x16 magnitude_bits = splat_int(0x7fffffff);
   for_each_group(a, [&](index_t sample, index_t group, index_t col, index_t count, index_t position) {
     const float* x = a.x + sample * a.x_stride + col;
@@ -47,7 +46,7 @@ inline void quantize_inputs(const input_arguments& a) noexcept {
       store_s8(out + i, codes);
       sum = add(sum, codes);
     }
-    const index_t at = sample * groups + group;
+    const index_t at = group * a.packed.samples + sample;
     const std::int32_t code_sum = sum_lanes(sum);
     a.packed.scales[at] = tiny ? 0.0f : largest / 127.0f;
     a.packed.zero_sums[at] = -zero * code_sum;
@@ -56,7 +55,6 @@ inline void quantize_inputs(const input_arguments& a) noexcept {
 }
 
 inline void pack_inputs(const input_arguments& a) noexcept {
-  const index_t groups = a.weights->layout().groups;
   for_each_group(a, [&](index_t sample, index_t group, index_t col, index_t count, index_t position) {
     const float* x = a.x + sample * a.x_stride + col;
     float* out = a.packed.values + sample * a.packed.stride + position;
@@ -66,6 +64,6 @@ inline void pack_inputs(const input_arguments& a) noexcept {
       store(out + i, values);
       sum = add(sum, values);
     }
-    a.packed.value_sums[sample * groups + group] = fold(sum);
+    a.packed.value_sums[group * a.packed.samples + sample] = fold(sum);
   });
 }

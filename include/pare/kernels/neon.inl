@@ -2,7 +2,8 @@
 // in neon_sums.inl or neon_dot_sums.inl.
 
 inline constexpr bool decodes_in_registers = true;
-inline constexpr int float_tile = 2;
+inline constexpr bool decodes_for_tiles = true;
+inline constexpr int float_tile = 4;
 
 struct f32x16 {
   float32x4_t q[4];
@@ -113,6 +114,12 @@ inline f32x16 load_half(const std::byte* p) {
     return vcvt_f32_f16(vreinterpret_f16_u16(bits));
   });
 }
+inline f32x16 load_bfloat(const std::byte* p) {
+  return each_float([&](int i) {
+    const uint16x4_t bits = vreinterpret_u16_u8(vld1_u8(reinterpret_cast<const std::uint8_t*>(p + 8 * i)));
+    return vreinterpretq_f32_u32(vshll_n_u16(bits, 16));
+  });
+}
 inline i32x16 load_u8(const std::byte* p) {
   const uint8x16_t x = vld1q_u8(reinterpret_cast<const std::uint8_t*>(p));
   const uint16x8_t low = vmovl_u8(vget_low_u8(x));
@@ -175,14 +182,24 @@ inline int8x16_t splat_four(const std::int8_t* x) {
 inline u8x64 subtract(const u8x64& codes, std::uint8_t zero) {
   return each_byte([&](int i) { return vsubq_u8(codes.q[i], vdupq_n_u8(zero)); });
 }
-using table64 = uint8x16x4_t;
-inline table64 load_table64(const std::int8_t* x) {
-  const u8x64 codes = load_codes(reinterpret_cast<const std::byte*>(x));
-  return {{codes.q[0], codes.q[1], codes.q[2], codes.q[3]}};
+// A lookup beyond the end of its table gives 0.
+template <int Cols>
+inline u8x64 permute(const std::int8_t* x, const u8x64& positions) {
+  const auto table = [&](int at) {
+    const u8x64 inputs = load_codes(reinterpret_cast<const std::byte*>(x + at));
+    return uint8x16x4_t{{inputs.q[0], inputs.q[1], inputs.q[2], inputs.q[3]}};
+  };
+  return each_byte([&](int i) {
+    uint8x16_t found = vqtbl4q_u8(table(0), positions.q[i]);
+    if constexpr (Cols == 256)
+      for (int at = 64; at < 256; at += 64)
+        found =
+            vorrq_u8(found, vqtbl4q_u8(table(at), vsubq_u8(positions.q[i], vdupq_n_u8(static_cast<std::uint8_t>(at)))));
+    return found;
+  });
 }
-inline u8x64 permute(const table64& table, const u8x64& positions) {
-  return each_byte([&](int i) { return vqtbl4q_u8(table, positions.q[i]); });
-}
+inline constexpr bool biases_inputs = false;
+inline i32x16 add_signed(const i32x16& acc, const u8x64&) { return acc; }
 template <int Place>
 inline i32x16 column(const u8x64& codes) {
   return each_int([&](int i) {

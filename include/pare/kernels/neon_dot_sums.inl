@@ -1,16 +1,12 @@
 // Sums of products of bytes for AArch64 with the dot product instructions, which take both sides signed. Goes with
 // neon.inl.
 
-inline constexpr int int8_tile = 2;
+inline constexpr int int8_tile = 4;
+inline constexpr int largest_run_code = 127;
 
 inline i32x16 dot_signed(const i32x16& acc, const u8x64& weights, const u8x64& x) {
   return each_int(
       [&](int i) { return vdotq_s32(acc.q[i], vreinterpretq_s8_u8(weights.q[i]), vreinterpretq_s8_u8(x.q[i])); });
-}
-#include <pare/kernels/direct_runs.inl>
-inline run_sums dot_run(const run_sums& run, const u8x64& codes, const std::int8_t* x) {
-  const int8x16_t all = splat_four(x);
-  return each_int([&](int i) { return vdotq_s32(run.q[i], vreinterpretq_s8_u8(codes.q[i]), all); });
 }
 // 128 comes off each code, and goes on again with the sum of the inputs.
 inline i32x16 dot(const i32x16& acc, const u8x64& codes, const std::int8_t* x) {
@@ -22,3 +18,8 @@ inline i32x16 dot(const i32x16& acc, const u8x64& codes, const std::int8_t* x) {
     return vdotq_s32(vaddq_s32(acc.q[i], excess), signed_codes, all);
   });
 }
+inline i32x16 dot_narrow(const i32x16& acc, const u8x64& codes, const std::int8_t* x) {
+  const int8x16_t all = splat_four(x);
+  return each_int([&](int i) { return vdotq_s32(acc.q[i], vreinterpretq_s8_u8(codes.q[i]), all); });
+}
+#include <pare/kernels/direct_runs.inl>

@@ -2,6 +2,7 @@
 
 inline constexpr bool sums_start_in_16_bits = true;
 inline constexpr int int8_tile = 2;
+inline constexpr int largest_run_code = 127;
 
 // 16 signed bytes, x above -128: neighbours' products fit 16 bits in pairs.
 inline int32x4_t dot_signed(int32x4_t acc, int8x16_t codes, int8x16_t x) {
@@ -24,9 +25,15 @@ struct run_sums {
   int16x8_t low[4];
   int16x8_t high[4];
 };
-inline run_sums begin_run(const i32x16&) {
-  const int16x8_t zero = vdupq_n_s16(0);
-  return {{zero, zero, zero, zero}, {zero, zero, zero, zero}};
+inline run_sums begin_run(const i32x16&, const u8x64& codes, const std::int8_t* x) {
+  const int8x16_t all = splat_four(x);
+  run_sums run;
+  for (int i = 0; i < 4; ++i) {
+    const int8x16_t signed_codes = vreinterpretq_s8_u8(codes.q[i]);
+    run.low[i] = vmull_s8(vget_low_s8(signed_codes), vget_low_s8(all));
+    run.high[i] = vmull_high_s8(signed_codes, all);
+  }
+  return run;
 }
 inline run_sums dot_run(run_sums run, const u8x64& codes, const std::int8_t* x) {
   const int8x16_t all = splat_four(x);

@@ -43,46 +43,66 @@ inline float reference_sum(const float* x, index_t count) {
   return lane[0];
 }
 
-// Two running sums, of even and of odd columns.
-struct reference_places {
-  float sum[2] = {};
-  void add(index_t col, float weight, float x) { sum[col % 2] = std::fma(weight, x, sum[col % 2]); }
-  float total() const { return sum[0] + sum[1]; }
-};
-
-inline float reference_dense(const packed_matrix& w, index_t row, const float* x, float bias) {
-  reference_places places;
-  for (index_t col = 0; col < w.cols(); ++col) places.add(col, unpack_float(w, row, col), x[col]);
-  return places.total() + bias;
-}
-
-// One output of one sample x [cols].
-inline float reference_output(const packed_matrix& w, index_t row, const float* x, float bias, precision inputs) {
-  if (w.format().encoding == encoding::dense) return reference_dense(w, row, x, bias);
-  const index_t group_size = w.format().group_size;
-  const bool two_level = w.format().scheme == scheme::two_level;
-  float sum = 0, offset_sum = 0;
-  unpacked_weight first;
-  for (index_t col = 0; col < w.cols(); col += group_size) {
-    const index_t count = std::min(group_size, w.cols() - col);
-    first = unpack_parameters(w, row, col / group_size);
-    if (inputs == precision::int8) {
-      const reference_group group = reference_quantize(x + col, count);
-      int dot = 0;
-      for (index_t i = 0; i < count; ++i)
-        dot += (unpack_level(w, row, col + i, first.zero) - first.zero) * group.codes[static_cast<std::size_t>(i)];
-      sum = std::fma(static_cast<float>(dot), first.scale * group.scale, sum);
-      if (two_level) offset_sum = std::fma(first.group_offset, group.scale * static_cast<float>(group.sum), offset_sum);
-    } else {
-      reference_places places;
-      for (index_t i = 0; i < count; ++i)
-        places.add(i, static_cast<float>(unpack_level(w, row, col + i, first.zero) - first.zero), x[col + i]);
-      sum = std::fma(places.total(), first.scale, sum);
-      if (two_level) offset_sum = std::fma(first.group_offset, reference_sum(x + col, count), offset_sum);
+// One row of weights, unpacked.
+class reference_row {
+ public:
+  reference_row(const packed_matrix& w, index_t row) : format_(w.format()) {
+    const bool dense = format_.encoding == encoding::dense;
+    const std::vector<index_t> first = first_codes(w, row / panel_rows);
+    for (index_t col = 0; col < w.cols(); ++col) {
+      if (!dense && col % format_.group_size == 0)
+        groups_.push_back(unpack_parameters(w, row, col / format_.group_size));
+      weights_.push_back(
+          dense ? unpack_float(w, row, col)
+                : static_cast<float>(unpack_level(w, row, col, groups_.back().zero, first) - groups_.back().zero));
     }
   }
-  return std::fma(sum, first.unit, two_level ? std::fma(offset_sum, first.offset_unit, bias) : bias);
-}
+
+  // The output for one sample x [cols].
+  float output(const float* x, float bias, precision inputs) const {
+    const index_t cols = static_cast<index_t>(weights_.size());
+    if (format_.encoding == encoding::dense) return float_sum(x, 0, cols) + bias;
+    const bool two_level = format_.scheme == scheme::two_level;
+    float sum = 0, offset_sum = 0;
+    for (index_t begin = 0; begin < cols; begin += format_.group_size) {
+      const index_t end = std::min(begin + format_.group_size, cols);
+      const unpacked_weight& of = groups_[static_cast<std::size_t>(begin / format_.group_size)];
+      float value_sum = 0;
+      if (inputs == precision::int8) {
+        const reference_group group = reference_quantize(x + begin, end - begin);
+        int dot = 0;
+        for (index_t col = begin; col < end; ++col)
+          dot += static_cast<int>(weight(col)) * group.codes[static_cast<std::size_t>(col - begin)];
+        sum = std::fma(static_cast<float>(dot), of.scale * group.scale, sum);
+        value_sum = group.scale * static_cast<float>(group.sum);
+      } else {
+        sum = std::fma(float_sum(x, begin, end), of.scale, sum);
+        value_sum = reference_sum(x + begin, end - begin);
+      }
+      if (two_level) offset_sum = std::fma(of.group_offset, value_sum, offset_sum);
+    }
+    if (groups_.empty()) return bias;
+    const unpacked_weight& of_row = groups_.back();
+    return std::fma(sum, of_row.unit, two_level ? std::fma(offset_sum, of_row.offset_unit, bias) : bias);
+  }
+
+ private:
+  float weight(index_t col) const { return weights_[static_cast<std::size_t>(col)]; }
+
+  // Two running sums, of even and of odd columns of a group.
+  float float_sum(const float* x, index_t begin, index_t end) const {
+    float sum[2] = {};
+    for (index_t col = begin; col < end; ++col) {
+      float& place = sum[(col - begin) % 2];
+      place = std::fma(weight(col), x[col], place);
+    }
+    return sum[0] + sum[1];
+  }
+
+  packed_format format_;
+  std::vector<unpacked_weight> groups_;
+  std::vector<float> weights_;  // dense ones, or level - zero
+};
 
 #include <pare/tensor/strict_fp_end.inl>
 

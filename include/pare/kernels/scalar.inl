@@ -1,8 +1,10 @@
 // The vocabulary in plain C++: what every word means. Included inside the region and namespace of its instruction set.
 
 inline constexpr bool decodes_in_registers = false;
-inline constexpr int int8_tile = 1;  // samples that the multiply takes at once
+inline constexpr bool decodes_for_tiles = false;
+inline constexpr int int8_tile = 1;  // samples that a multiply takes at once
 inline constexpr int float_tile = 1;
+inline constexpr int largest_run_code = 255;  // that dot_run takes
 
 struct f32x16 {
   float lane[16];
@@ -137,6 +139,13 @@ inline f32x16 load_half(const std::byte* p) {
     return std::bit_cast<float>(sign | bits);
   });
 }
+inline f32x16 load_bfloat(const std::byte* p) {
+  return each_float([&](int i) {
+    std::uint16_t b;
+    std::memcpy(&b, p + 2 * i, 2);
+    return std::bit_cast<float>(std::uint32_t{b} << 16);
+  });
+}
 inline i32x16 load_u8(const std::byte* p) {
   return each_int([&](int i) { return std::to_integer<std::int32_t>(p[i]); });
 }
@@ -182,21 +191,23 @@ inline i32x16 dot(const i32x16& acc, const u8x64& codes, const std::int8_t* x) {
     return sum;
   });
 }
-// The same for codes below 128, over a run of steps: acc = end_run(acc, dot_run(... dot_run(begin_run(acc), ...))). A
-// set that sums_start_in_16_bits adds no more steps to a run than fit.
+// The same for codes up to largest_run_code, over a run of steps: sum = begin_run(acc, codes, x) takes the first step,
+// sum = dot_run(sum, codes, x) each of the others, and acc = end_run(acc, sum). A set that sums_start_in_16_bits adds
+// no more steps to a run than fit.
+inline i32x16 dot_narrow(const i32x16& acc, const u8x64& codes, const std::int8_t* x) { return dot(acc, codes, x); }
 #include <pare/kernels/direct_runs.inl>
-inline run_sums dot_run(const run_sums& run, const u8x64& codes, const std::int8_t* x) { return dot(run, codes, x); }
 // Bytes minus `zero`, as signed bytes from here on
 inline u8x64 subtract(const u8x64& codes, std::uint8_t zero) {
   return each_byte([&](int i) { return codes.byte[i] - zero; });
 }
-// x[position] for positions below 64 in a table of 64 signed bytes
-using table64 = u8x64;
-inline table64 load_table64(const std::int8_t* x) { return load_codes(reinterpret_cast<const std::byte*>(x)); }
-inline u8x64 permute(const table64& table, const u8x64& positions) {
-  return each_byte([&](int i) { return table.byte[positions.byte[i]]; });
+// x[position] for positions below Cols, which is 64 or 256; all of x may be read
+template <int Cols>
+inline u8x64 permute(const std::int8_t* x, const u8x64& positions) {
+  return each_byte([&](int i) { return x[positions.byte[i]]; });
 }
-// acc[r] + sum over c = 0..3 of weights[4 r + c] · x[4 r + c] for signed bytes, those of x above -128
+// acc[r] + sum over c = 0..3 of weights[4 r + c] · x[4 r + c] for signed bytes, those of x above -128. A set that
+// biases_inputs does so with 128 added to x, and has acc[r] + sum over c = 0..3 of weights[4 r + c].
+inline constexpr bool biases_inputs = false;
 inline i32x16 dot_signed(const i32x16& acc, const u8x64& weights, const u8x64& x) {
   return each_int([&](int r) {
     std::int32_t sum = acc.lane[r];
@@ -205,6 +216,7 @@ inline i32x16 dot_signed(const i32x16& acc, const u8x64& weights, const u8x64& x
     return sum;
   });
 }
+inline i32x16 add_signed(const i32x16& acc, const u8x64&) { return acc; }
 // codes[4 r + Place] as 16 integers
 template <int Place>
 inline i32x16 column(const u8x64& codes) {

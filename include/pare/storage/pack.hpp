@@ -27,9 +27,14 @@ inline packed_format format_of(const quantized_codes& q, encoding as) {
                        "to leave out zeros needs the symmetric scheme, in which a missing weight is an exact zero");
   require<value_error>(!leaves_out_zeros(as) || q.has_codebook() || q.bits > 1,
                        "bits is 1, must be at least 2 to leave out zeros: 1-bit codes have none");
-  require<value_error>(as != encoding::sparse || !q.has_codebook() || code_of_zero_level(q),
-                       "the sparse encoding needs a codebook with a level 0, by which rows are filled up");
+  require<value_error>(!lists_positions(as) || !q.has_codebook() || code_of_zero_level(q),
+                       "an encoding that lists positions needs a codebook with a level 0, by which rows are filled up");
   return {as, q.bits, q.scheme, q.has_codebook(), cut ? max_group : q.group_size};
+}
+
+template <class T>
+void put(std::byte* at, T value) {
+  std::memcpy(at, &value, sizeof value);
 }
 
 // Writes one matrix of codes; reading codes and parameters of padding rows and columns gives what multiplies to zero.
@@ -198,7 +203,7 @@ class code_packer {
       const index_t steps = steps_of(static_cast<index_t>(listed.codes.size()));
       at += layout_.panel_bytes + listed_bytes(format_, steps);
       write_steps(out.data() + at - planes_bytes(q_.bits, steps), q_.bits, listed.codes);
-      write_steps(panel + layout_.values_at, position_bits, listed.positions);
+      write_steps(panel + layout_.values_at, position_bits(format_.encoding), listed.positions);
     }
     put(out.data() + layout_.panel_start_at + layout_.panels * 8, static_cast<std::uint64_t>(at));
     return {q_.rows, q_.cols, format_, std::move(out).finish()};
@@ -211,11 +216,6 @@ class code_packer {
                  std::span<const std::uint8_t, step_codes>(codes.data() + s * step_codes, step_codes));
   }
 
-  template <class T>
-  static void put(std::byte* at, T value) {
-    std::memcpy(at, &value, sizeof value);
-  }
-
   const quantized_codes& q_;
   packed_format format_;
   panel_layout layout_;
@@ -223,25 +223,38 @@ class code_packer {
 
 }  // namespace detail
 
-// Packs codes as they are (encoding::codes), or their nonzeros (encoding::bitmap or sparse; symmetric or codebook).
+// Packs codes as they are (encoding::codes), or their nonzeros (bitmap, sparse or very_sparse; symmetric or codebook).
 // Throws value_error where the encoding cannot hold them.
 inline packed_matrix pack(const quantized_codes& q, encoding as = encoding::codes) {
   return detail::code_packer(q, detail::format_of(q, as)).pack();
 }
 
-// Packs weights [rows, cols] as 32-bit floats. Throws value_error naming the first that is not finite.
+// How a weight is stored that stays a float.
+enum class float_format {
+  float32,
+  bfloat16,  // the upper 16 bits, rounded to nearest even, at most the largest finite one
+};
+
+// Packs weights [rows, cols] as floats. Throws value_error naming the first that is not finite.
 template <tensor_like W>
-packed_matrix pack_dense(const W& weights) {
+packed_matrix pack_dense(const W& weights, float_format as = float_format::float32) {
   using namespace detail;
   const auto w = as_matrix(weights);
-  const packed_format format{encoding::dense, 32, scheme::symmetric, false, std::max<index_t>(1, w.cols())};
+  const int bits = as == float_format::float32 ? 32 : 16;
+  const packed_format format{encoding::dense, bits, scheme::symmetric, false, std::max<index_t>(1, w.cols())};
   const panel_layout layout = layout_of(w.rows(), w.cols(), format);
   buffer_writer out(static_cast<std::size_t>(layout.panels * layout.panel_bytes));
   std::vector<float> values;
   for (index_t row = 0; row < w.rows(); ++row) {
     read_floats(w, row, values, "weights");
-    std::byte* panel = out.data() + row / panel_rows * layout.panel_bytes + row % panel_rows * 4;
-    for (std::size_t col = 0; col < values.size(); ++col) std::memcpy(panel + col * 64, &values[col], 4);
+    std::byte* next = out.data() + row / panel_rows * layout.panel_bytes + row % panel_rows * bits / 8;
+    for (const float value : values) {
+      if (as == float_format::float32)
+        put(next, value);
+      else
+        put(next, bfloat_bits(value));
+      next += panel_rows * bits / 8;
+    }
   }
   return {w.rows(), w.cols(), format, std::move(out).finish()};
 }

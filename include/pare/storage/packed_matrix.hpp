@@ -20,8 +20,8 @@ class packed_matrix {
   packed_matrix() = default;
 
   // A matrix over bytes that already are in the panel layout, for instance of a mapped file. Throws format_error unless
-  // they are: the size fits; where zeros are left out every panel's offset and number of codes does; and with the
-  // sparse encoding the nonzeros of a row lie in their block and rise, which costs one pass over them. Which code or
+  // they are: the size fits; where zeros are left out every panel's offset and number of codes does; and where
+  // positions are listed those of a row lie in their block and rise, which costs one pass over them. Which code or
   // scale each byte holds cannot be wrong.
   packed_matrix(index_t rows, index_t cols, const packed_format& format, buffer bytes)
       : rows_(rows), cols_(cols), format_(format), bytes_(std::move(bytes)) {
@@ -38,8 +38,8 @@ class packed_matrix {
   // Everything that a multiply reads: codes, scales, masks, padding.
   std::span<const std::byte> bytes() const noexcept { return bytes_.bytes(); }
 
-  // Codes that are stored: one for every weight, or for the nonzeros with a bitmap. With the sparse encoding those that
-  // fill up steps count too.
+  // Codes that are stored: one for every weight, or for the nonzeros with a bitmap. Where positions are listed the
+  // codes that fill up steps count too.
   index_t stored_weights() const noexcept { return leaves_out_zeros(format_.encoding) ? stored_ : rows_ * cols_; }
 
   // The first byte of a panel.
@@ -82,13 +82,13 @@ class packed_matrix {
     const packed_format& f = format_;
     require<format_error>(rows_ >= 0 && rows_ <= most && cols_ >= 0 && cols_ <= most, "the matrix is ", rows_, " x ",
                           cols_, ", each must be 0 to 2^31");
-    require<format_error>(f.encoding >= encoding::dense && f.encoding <= encoding::sparse, "unknown encoding ",
+    require<format_error>(f.encoding >= encoding::dense && f.encoding <= encoding::very_sparse, "unknown encoding ",
                           static_cast<int>(f.encoding));
     require<format_error>(f.scheme >= scheme::symmetric && f.scheme <= scheme::two_level, "unknown scheme ",
                           static_cast<int>(f.scheme));
     const bool dense = f.encoding == encoding::dense;
-    require<format_error>(dense ? f.bits == 32 : f.bits >= 1 && f.bits <= 8, "bits is ", f.bits, ", must be ",
-                          dense ? "32 for dense weights" : "1 to 8");
+    require<format_error>(dense ? f.bits == 32 || f.bits == 16 : f.bits >= 1 && f.bits <= 8, "bits is ", f.bits,
+                          ", must be ", dense ? "32 or 16 for dense weights" : "1 to 8");
     const index_t least_group = dense ? std::max<index_t>(1, cols_) : 1;
     const index_t most_group = dense ? least_group : detail::max_group;
     require<format_error>(f.group_size >= least_group && f.group_size <= most_group, "group_size is ", f.group_size,
@@ -121,7 +121,7 @@ class packed_matrix {
       const index_t codes = panel_codes(p);
       stored_ += codes;
       at += layout_.panel_bytes + detail::listed_bytes(format_, detail::steps_of(codes));
-      if (format_.encoding == encoding::sparse && at <= size) check_positions(p, detail::steps_of(codes));
+      if (lists_positions(format_.encoding) && at <= size) check_positions(p, detail::steps_of(codes));
     }
     require<format_error>(panel_start(layout_.panels) == at && size == at, "the matrix has ", size,
                           " bytes, its masks or counts ask for ", at);
@@ -129,7 +129,7 @@ class packed_matrix {
 
   // A block has at most the steps that it would have if none of its weights were zero.
   void check_counts(index_t panel_index) const {
-    if (format_.encoding != encoding::sparse) return;
+    if (!lists_positions(format_.encoding)) return;
     const std::byte* counts = panel(panel_index) + layout_.index_at;
     for (index_t block = 0; block < layout_.blocks; ++block)
       detail::require<format_error>(std::to_integer<index_t>(counts[block]) <= layout_.steps_in_block(block), "panel ",
@@ -145,13 +145,14 @@ class packed_matrix {
     using namespace detail;
     const std::byte* counts = panel(panel_index) + layout_.index_at;
     const std::byte* positions = panel(panel_index) + layout_.values_at;
-    const std::byte* codes = positions + planes_bytes(position_bits, steps);
+    const int bits = position_bits(format_.encoding);
+    const std::byte* codes = positions + planes_bytes(bits, steps);
     index_t step = 0;
     for (index_t block = 0; block < layout_.blocks; ++block) {
       std::array<index_t, panel_rows> least{};  // that the next position of a row may be
       const index_t block_cols = layout_.steps_in_block(block) * step_cols;
       for (index_t left = std::to_integer<index_t>(counts[block]); left > 0; --left, ++step) {
-        const auto position = read_step(positions, position_bits, steps, step);
+        const auto position = read_step(positions, bits, steps, step);
         const auto code = read_step(codes, format_.bits, steps, step);
         for (std::size_t i = 0; i < code.size(); ++i) {
           if (is_zero(code[i])) continue;

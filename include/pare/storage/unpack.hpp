@@ -50,14 +50,14 @@ inline std::uint64_t unpack_mask(const packed_matrix& m, index_t panel, index_t 
   return packed_matrix::read<std::uint64_t>(m.panel(panel) + m.layout().index_at + step * 8);
 }
 
-// Where the codes of each step of a bitmap's panel, or of each block of a sparse one, begin, and at the end how many
-// there are.
+// Where the codes of each step of a bitmap's panel, or of each block of one that lists positions, begin, and at the end
+// how many there are.
 inline std::vector<index_t> first_codes(const packed_matrix& m, index_t panel) {
   std::vector<index_t> first{0};
   if (m.format().encoding == encoding::bitmap)
     for (index_t s = 0; s < m.layout().steps; ++s)
       first.push_back(first.back() + std::popcount(unpack_mask(m, panel, s)));
-  if (m.format().encoding == encoding::sparse)
+  if (lists_positions(m.format().encoding))
     for (index_t b = 0; b < m.layout().blocks; ++b)
       first.push_back(first.back() + std::to_integer<index_t>(m.panel(panel)[m.layout().index_at + b]) * step_codes);
   return first;
@@ -67,10 +67,11 @@ inline std::vector<index_t> first_codes(const packed_matrix& m, index_t panel) {
 inline int unpack_sparse(const packed_matrix& m, const std::byte* values, index_t count, index_t begin, index_t end,
                          index_t r, index_t position, int zero) {
   const index_t steps = steps_of(count);
-  const std::byte* codes = values + planes_bytes(position_bits, steps);
+  const int bits = position_bits(m.format().encoding);
+  const std::byte* codes = values + planes_bytes(bits, steps);
   for (index_t at = begin + r * step_cols; at < end; at += step_codes)
     for (index_t i = at; i < at + step_cols; ++i) {
-      if (read_code(values, position_bits, steps, i / step_codes, i % step_codes) != position) continue;
+      if (read_code(values, bits, steps, i / step_codes, i % step_codes) != position) continue;
       const int level = unpack_code(m, codes, count, i);
       if (level != zero) return level;
     }
@@ -86,12 +87,12 @@ inline int unpack_level(const packed_matrix& m, index_t row, index_t col, int ze
   const std::byte* planes = m.panel(panel) + layout.values_at;
   if (m.format().encoding == encoding::codes)
     return unpack_code(m, planes, layout.steps * step_codes, step * step_codes + index);
-  if (m.format().encoding == encoding::sparse) {
+  if (lists_positions(m.format().encoding)) {
+    const index_t block_cols = layout.block_steps * step_cols;
     const index_t in_group = col % m.format().group_size;
-    const index_t block = col / m.format().group_size * layout.group_blocks + in_group / (block_steps * step_cols);
+    const index_t block = col / m.format().group_size * layout.group_blocks + in_group / block_cols;
     const auto at = first.begin() + block;
-    return unpack_sparse(m, planes, first.back(), at[0], at[1], row % panel_rows, in_group % (block_steps * step_cols),
-                         zero);
+    return unpack_sparse(m, planes, first.back(), at[0], at[1], row % panel_rows, in_group % block_cols, zero);
   }
   const std::uint64_t mask = unpack_mask(m, panel, step);
   if (!(mask >> index & 1)) return zero;
@@ -106,7 +107,9 @@ inline int unpack_level(const packed_matrix& m, index_t row, index_t col, int ze
 
 // A dense weight.
 inline float unpack_float(const packed_matrix& m, index_t row, index_t col) {
-  return packed_matrix::read<float>(m.panel(row / panel_rows) + col * 64 + row % panel_rows * 4);
+  const bool wide = m.format().bits == 32;
+  const std::byte* at = m.panel(row / panel_rows) + (col * panel_rows + row % panel_rows) * (wide ? 4 : 2);
+  return wide ? packed_matrix::read<float>(at) : bfloat_value(packed_matrix::read<std::uint16_t>(at));
 }
 
 // A quantized weight from its level and the parameters of its group.
