@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pare/io/pare_file.hpp>
+#include <pare/kernels/fastest.hpp>
 #include <pare/kernels/isa.hpp>
 #include <pare/kernels/multiply.hpp>
 #include <pare/nn/network.hpp>
