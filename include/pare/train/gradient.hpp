@@ -30,13 +30,15 @@ struct backpropagation {
   auto logits(index_t n) { return outputs.back().leftCols(n); }
   auto logit_gradient(index_t n) { return deltas.back().leftCols(n); }
 
-  void forward(const mlp& model, index_t n) {
+  template <std::same_as<mlp> Model>
+  void forward(const Model& model, index_t n) {
     for (std::size_t i = 0; i < model.layers.size(); ++i)
       detail::run_layer(model.layers[i], inputs_of(i).leftCols(n), outputs[i].leftCols(n));
   }
 
   // With delta = dL / d(W x + b): dL/dW = delta x^T, dL/db = sum of delta, dL/dx = W^T delta.
-  void backward(const mlp& model, index_t n) {
+  template <std::same_as<mlp> Model>
+  void backward(const Model& model, index_t n) {
     for (std::size_t i = model.layers.size(); i-- > 0;) {
       auto delta = deltas[i].leftCols(n);
       scale_by_derivative(model.layers[i].function, outputs[i].leftCols(n), delta);
@@ -55,7 +57,8 @@ struct backpropagation {
   const Eigen::MatrixXf& inputs_of(std::size_t layer) const { return layer == 0 ? inputs : outputs[layer - 1]; }
 
   // delta <- delta f'(x), written in terms of y = f(x)
-  static void scale_by_derivative(activation function, const Eigen::Ref<const Eigen::MatrixXf>& outputs,
+  template <std::same_as<activation> Function>
+  static void scale_by_derivative(Function function, const Eigen::Ref<const Eigen::MatrixXf>& outputs,
                                   Eigen::Ref<Eigen::MatrixXf> delta) {
     const auto y = outputs.array();
     auto d = delta.array();

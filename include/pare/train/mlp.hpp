@@ -1,8 +1,11 @@
 // A multi-layer perceptron in plain Eigen matrices: what is trained, pruned and quantized before it is packed.
+// Here and in all of train/ functions that compute with Eigen are templates, so that a program which trains nothing
+// does not spend time on compiling them.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <initializer_list>
 #include <vector>
 
@@ -73,7 +76,8 @@ inline mlp make_mlp(std::initializer_list<index_t> widths, std::uint64_t seed) {
 namespace detail {
 
 // y <- f(y)
-inline void activate(activation function, Eigen::Ref<Eigen::MatrixXf> y) {
+template <std::same_as<activation> Function>
+void activate(Function function, Eigen::Ref<Eigen::MatrixXf> y) {
   switch (function) {
     case activation::relu: y = y.cwiseMax(0.0f); break;
     case activation::leaky_relu: y = y.cwiseMax(default_alpha(function) * y); break;
@@ -84,8 +88,8 @@ inline void activate(activation function, Eigen::Ref<Eigen::MatrixXf> y) {
 }
 
 // y <- f(W x + b), x [inputs, batch], y [outputs, batch]
-inline void run_layer(const dense_layer& layer, const Eigen::Ref<const Eigen::MatrixXf>& x,
-                      Eigen::Ref<Eigen::MatrixXf> y) {
+template <std::same_as<dense_layer> Layer>
+void run_layer(const Layer& layer, const Eigen::Ref<const Eigen::MatrixXf>& x, Eigen::Ref<Eigen::MatrixXf> y) {
   y.noalias() = layer.weights * x;
   y.colwise() += layer.bias;
   activate(layer.function, y);
@@ -95,7 +99,8 @@ inline void run_layer(const dense_layer& layer, const Eigen::Ref<const Eigen::Ma
 
 // The logits [outputs, batch] of inputs [features, batch]. Throws what validate(model) throws, and shape_error for
 // inputs of another size than the first layer takes.
-inline Eigen::MatrixXf forward(const mlp& model, const Eigen::Ref<const Eigen::MatrixXf>& inputs) {
+template <std::same_as<mlp> Model>
+Eigen::MatrixXf forward(const Model& model, const Eigen::Ref<const Eigen::MatrixXf>& inputs) {
   validate(model);
   detail::require<shape_error>(inputs.rows() == model.layers.front().inputs(), "mlp: samples have ", inputs.rows(),
                                " features, the first layer takes ", model.layers.front().inputs());
@@ -109,7 +114,8 @@ inline Eigen::MatrixXf forward(const mlp& model, const Eigen::Ref<const Eigen::M
 }
 
 // The class with the largest logit of each sample, the lowest one of equals. Errors as forward.
-inline std::vector<int> predict(const mlp& model, const Eigen::Ref<const Eigen::MatrixXf>& inputs) {
+template <std::same_as<mlp> Model>
+std::vector<int> predict(const Model& model, const Eigen::Ref<const Eigen::MatrixXf>& inputs) {
   constexpr index_t batch = 512;  // keeps the layers' outputs in cache
   std::vector<int> classes;
   classes.reserve(static_cast<std::size_t>(inputs.cols()));
@@ -126,7 +132,8 @@ inline std::vector<int> predict(const mlp& model, const Eigen::Ref<const Eigen::
 
 // The part of the samples whose class is predicted wrongly, in [0, 1]. Throws value_error for an empty data set, else
 // as validate(data) and forward.
-inline double error_rate(const mlp& model, const dataset& data) {
+template <std::same_as<mlp> Model>
+double error_rate(const Model& model, const dataset& data) {
   validate(data);
   detail::require<value_error>(data.samples() > 0, data.name, ": no samples, at least 1 is needed");
   const std::vector<int> predicted = predict(model, data.inputs);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <variant>
 
 #include <pare/tensor/eigen.hpp>
@@ -50,15 +51,17 @@ inline void validate(const optimizer& method) {
 
 // One step on a run of parameters, given its gradient and memory, all of one length, and the learning rate. Allocates
 // nothing.
-inline void step(const sgd& method, optimizer_memory& memory, Eigen::Ref<Eigen::ArrayXf> parameters,
-                 const Eigen::Ref<const Eigen::ArrayXf>& gradient, double rate) {
+template <std::same_as<sgd> Method>
+void step(const Method& method, optimizer_memory& memory, Eigen::Ref<Eigen::ArrayXf> parameters,
+          const Eigen::Ref<const Eigen::ArrayXf>& gradient, double rate) {
   ++memory.steps;
   memory.first = method.momentum * memory.first + gradient;
   parameters -= static_cast<float>(rate) * memory.first;
 }
 
-inline void step(const adam& method, optimizer_memory& memory, Eigen::Ref<Eigen::ArrayXf> parameters,
-                 const Eigen::Ref<const Eigen::ArrayXf>& gradient, double rate) {
+template <std::same_as<adam> Method>
+void step(const Method& method, optimizer_memory& memory, Eigen::Ref<Eigen::ArrayXf> parameters,
+          const Eigen::Ref<const Eigen::ArrayXf>& gradient, double rate) {
   const auto t = static_cast<double>(++memory.steps);
   const double mean_correction = 1.0 - std::pow(static_cast<double>(method.beta1), t);
   const double square_correction = 1.0 - std::pow(static_cast<double>(method.beta2), t);
@@ -69,8 +72,9 @@ inline void step(const adam& method, optimizer_memory& memory, Eigen::Ref<Eigen:
   parameters -= corrected_rate * memory.first / ((inverse_correction * memory.second).sqrt() + method.epsilon);
 }
 
-inline void step(const optimizer& method, optimizer_memory& memory, Eigen::Ref<Eigen::ArrayXf> parameters,
-                 const Eigen::Ref<const Eigen::ArrayXf>& gradient, double rate) {
+template <std::same_as<optimizer> Method>
+void step(const Method& method, optimizer_memory& memory, Eigen::Ref<Eigen::ArrayXf> parameters,
+          const Eigen::Ref<const Eigen::ArrayXf>& gradient, double rate) {
   std::visit([&](const auto& m) { step(m, memory, parameters, gradient, rate); }, method);
 }
 

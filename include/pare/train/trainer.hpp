@@ -40,7 +40,8 @@ struct training_options {
 // build. After its first batch a run allocates only what Eigen's products take for packing.
 // Throws value_error or shape_error for bad options, masks, data or models, and value_error when the loss stops being
 // finite; the model is then as it was before, also when `progress` throws.
-void train(mlp& model, const dataset& data, const training_options& options = {});
+template <std::same_as<mlp> Model>
+void train(Model& model, const dataset& data, const training_options& options = {});
 
 namespace detail {
 
@@ -108,9 +109,10 @@ struct training_shard {
 
 // One training run. A batch takes two rounds of tasks: each shard computes the gradients of its samples, then each
 // takes its share of every layer's parameters, sums their gradients over the shards in order, and steps.
+template <std::same_as<mlp> Model>
 class training_run {
  public:
-  training_run(mlp& model, const dataset& data, const training_options& options)
+  training_run(Model& model, const dataset& data, const training_options& options)
       : model_(model), data_(data), options_(options), order_(static_cast<std::size_t>(data.samples())) {
     std::iota(order_.begin(), order_.end(), index_t{0});
     const index_t largest = std::min(options.batch_size, data.samples());
@@ -205,7 +207,7 @@ class training_run {
       if (options_.masks[l].size() != 0) options_.masks[l].apply(model_.layers[l].weights);
   }
 
-  mlp& model_;
+  Model& model_;
   const dataset& data_;
   const training_options& options_;
   std::vector<index_t> order_;
@@ -216,11 +218,12 @@ class training_run {
 
 }  // namespace detail
 
-inline void train(mlp& model, const dataset& data, const training_options& options) {
+template <std::same_as<mlp> Model>
+void train(Model& model, const dataset& data, const training_options& options) {
   validate(model);
   detail::validate(data, model);
   detail::validate(options, model);
-  detail::training_run run(model, data, options);
+  detail::training_run<Model> run(model, data, options);
   mlp before = model;
   try {
     run.run();
