@@ -3,6 +3,9 @@
 #include <pare/tensor/eigen.hpp>
 #include <pare/tensor/xtensor.hpp>
 
+#include <algorithm>
+#include <array>
+
 #include "catch.hpp"
 #include "support.hpp"
 
@@ -50,6 +53,31 @@ TEST_CASE("bit row * cols + col lies in word bit / 64 at position bit % 64") {
   REQUIRE(m.words().size() == 2);
   CHECK(m.words()[0] == 0);
   CHECK(m.words()[1] == std::uint64_t{2});
+}
+
+TEST_CASE("a run of 64 bits is set and read anywhere in a row") {
+  for (const index_t cols : {64, 65, 100, 128, 191})
+    for (index_t col = 0; col + 64 <= cols; col += 9) {
+      const mask::word_type bits = 0x8123456789abcdefu;
+      mask m(3, cols);
+      m.set_run(1, col, bits);
+      CHECK(m.run(1, col) == bits);
+      index_t wrong = 0;
+      for (index_t row = 0; row < 3; ++row)
+        for (index_t c = 0; c < cols; ++c) {
+          const bool inside = row == 1 && c >= col && c < col + 64;
+          wrong += m.test(row, c) != (inside && (bits >> (c - col) & 1) != 0);
+        }
+      CHECK(wrong == 0);
+    }
+}
+
+TEST_CASE("a run that reaches the last bit stays in the mask, and adds to what is kept") {
+  mask m(1, 70);
+  m.set_run(0, 66, 0b1001);
+  m.set_run(0, 66, 0b0010);
+  CHECK((m.run(0, 66) & 0b1111) == 0b1011);
+  CHECK(m.count() == 3);
 }
 
 TEST_CASE("count and density are those of the bits") {
@@ -108,6 +136,24 @@ TEMPLATE_TEST_CASE("apply zeroes the removed weights and leaves the kept ones", 
   for (index_t row = 0; row < 4; ++row)
     for (index_t col = 0; col < 33; ++col)
       CHECK(w(row, col) == (pattern(row * 33 + col) ? before(row, col) : TestType(0)));
+}
+
+TEMPLATE_TEST_CASE("apply works in runs of every length, in every layout", "", float, double, Eigen::half) {
+  for (const index_t cols : {1, 63, 64, 65, 129, 200}) {
+    const index_t rows = 19;
+    const mask m = make_pattern(rows, cols);
+    for (const auto& strides : {std::array<index_t, 2>{cols, 1}, {cols + 3, 1}, {1, rows}, {2 * cols, 2}}) {
+      std::vector<TestType> data(static_cast<std::size_t>(rows * (2 * cols + 3)), TestType(-7.0f));
+      const pare::tensor_view<TestType, 2> w(data.data(), {rows, cols}, strides);
+      m.apply(w);
+      index_t wrong = 0;
+      for (index_t row = 0; row < rows; ++row)
+        for (index_t col = 0; col < cols; ++col)
+          wrong += w(row, col) != (pattern(row * cols + col) ? TestType(-7.0f) : TestType(0.0f));
+      CHECK(wrong == 0);
+      CHECK(std::count(data.begin(), data.end(), TestType(0.0f)) == rows * cols - m.count());
+    }
+  }
 }
 
 TEST_CASE("apply to a block leaves what lies around it") {

@@ -3,6 +3,8 @@
 #include <pare/tensor/eigen.hpp>
 #include <pare/tensor/xtensor.hpp>
 
+#include <cmath>
+#include <functional>
 #include <numeric>
 #include <random>
 
@@ -70,8 +72,8 @@ std::vector<bool> bits_of(const mask& m) {
 }
 
 // Whether `after` is `before` where the mask keeps, and zero elsewhere.
-template <class W>
-bool is_masked(const W& after, const W& before, const mask& kept) {
+template <class W, class V>
+bool is_masked(const W& after, const V& before, const mask& kept) {
   const std::vector<double> now = scores_of(after), then = scores_of(before);
   const std::vector<bool> bits = bits_of(kept);
   for (std::size_t i = 0; i < now.size(); ++i)
@@ -121,6 +123,71 @@ TEMPLATE_TEST_CASE("prune keeps exactly round((1 - sparsity) * n) weights, the l
       CHECK(bits_of(kept) == largest(magnitudes_of(before), keep));
       CHECK(is_masked(w, before, kept));
     }
+}
+
+// The `keep` largest of many scores: all above the keep-th of a full sort, then the first of those equal to it.
+std::vector<bool> largest_of_many(const std::vector<double>& scores, index_t keep) {
+  std::vector<double> sorted = scores;
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  const double least = keep == 0 ? HUGE_VAL : sorted[static_cast<std::size_t>(keep - 1)];
+  index_t ties = keep - std::count_if(scores.begin(), scores.end(), [&](double x) { return x > least; });
+  std::vector<bool> kept;
+  for (const double score : scores) kept.push_back(score > least || (score == least && ties-- > 0));
+  return kept;
+}
+
+TEMPLATE_TEST_CASE("many weights are pruned as few are, whatever their distribution and layout", "", float, double) {
+  const index_t rows = 521, cols = 509;
+  std::mt19937 bits(4);
+  std::normal_distribution<double> normal;
+  const std::vector<std::function<double(index_t)>> distributions{
+      [&](index_t) { return normal(bits); },
+      [&](index_t) { return std::round(normal(bits) * 4); },        // ties everywhere
+      [&](index_t) { return 0.5; },                                 // nothing but ties
+      [&](index_t i) { return i % 10 == 0 ? normal(bits) : 0.0; },  // pruned before
+      [&](index_t i) { return i < rows * cols / 2 ? 1e-30 * normal(bits) : normal(bits); },
+      [&](index_t i) { return static_cast<double>(i % 2 == 0 ? i : -i); },  // sorted
+      [&](index_t) { return std::ldexp(normal(bits), -static_cast<int>(bits() % 100)); },
+  };
+  for (const auto& distribution : distributions)
+    for (const double sparsity : {0.0, 0.00001, 0.3, 0.9, 0.99999, 1.0}) {
+      matrix<TestType, Eigen::RowMajor> w(rows, cols);
+      for (index_t i = 0; i < w.size(); ++i) w.data()[i] = static_cast<TestType>(distribution(i));
+      matrix<TestType> by_column = w;
+      const matrix<TestType> before = w;
+      const index_t keep = pare::kept_count(w.size(), sparsity);
+      const mask kept = pare::prune(w, pare::sparsity{sparsity});
+      CHECK(bits_of(kept) == largest_of_many(magnitudes_of(before), keep));
+      CHECK(is_masked(w, before, kept));
+      CHECK(bits_of(pare::make_mask(pare::by_score(before), pare::sparsity{sparsity})) ==
+            largest_of_many(scores_of(before), keep));
+      CHECK(pare::prune(by_column, pare::sparsity{sparsity}) == kept);
+      CHECK(by_column == w);
+    }
+}
+
+TEST_CASE("many weights in several tensors are ranked together") {
+  std::vector<matrix<float>> w;
+  std::vector<double> magnitudes;
+  for (const index_t rows : {300, 1, 2, 700}) {
+    w.push_back(gaussian(rows, 401, static_cast<unsigned>(rows)));
+    for (const double value : magnitudes_of(w.back())) magnitudes.push_back(value);
+  }
+  const index_t keep = pare::kept_count(static_cast<index_t>(magnitudes.size()), 0.85);
+  std::vector<bool> bits;
+  for (const mask& kept : pare::prune_globally(pare::sparsity{0.85}, w[0], w[1], w[2], w[3]))
+    for (const bool bit : bits_of(kept)) bits.push_back(bit);
+  CHECK(bits == largest_of_many(magnitudes, keep));
+}
+
+TEST_CASE("one weight among many that is not finite is refused, and nothing is changed") {
+  const matrix<float> good = gaussian(600, 500, 1);
+  matrix<float> w = good;
+  w(599, 498) = infinity;
+  CHECK(error_message<pare::value_error>([&] { pare::prune(w, pare::sparsity{0.9}); }) ==
+        "weights[599, 498] is inf, must be finite");
+  w(599, 498) = good(599, 498);
+  CHECK(w == good);
 }
 
 TEST_CASE("nine tenths of a thousand weights leave a hundred") {
@@ -182,8 +249,9 @@ TEMPLATE_TEST_CASE("n of m keeps the n largest of each run and of the shorter ta
   struct runs {
     index_t n, m;
   };
-  for (const index_t cols : {1, 3, 4, 63, 64, 65})
-    for (const runs r : {runs{2, 4}, runs{0, 4}, runs{4, 4}, runs{1, 1}, runs{3, 7}, runs{1, 32}, runs{50, 1000}}) {
+  for (const index_t cols : {1, 3, 4, 63, 64, 65, 2500})
+    for (const runs r : {runs{2, 4}, runs{0, 4}, runs{4, 4}, runs{1, 1}, runs{3, 7}, runs{5, 16}, runs{5, 17},
+                         runs{1, 32}, runs{50, 1000}, runs{700, 2000}}) {
       const matrix<TestType> before = random_matrix<TestType>(5, cols, static_cast<unsigned>(cols));
       matrix<TestType> w = before;
       const mask kept = pare::prune(w, pare::n_of_m{r.n, r.m});

@@ -95,6 +95,11 @@ TEMPLATE_TEST_CASE("selection keeps what nth_element keeps among a thousand", ""
   for (const index_t keep : {0, 1, 99, 250, 500, 501, 900, 999, 1000}) check_selection(values, keep);
 }
 
+TEMPLATE_TEST_CASE("selection keeps what nth_element keeps among thousands", "", float, double) {
+  const auto values = random_values<TestType>(5000, 6);
+  for (const index_t keep : {0, 1, 500, 2500, 4999, 5000}) check_selection(values, keep);
+}
+
 TEMPLATE_TEST_CASE("selection tells numbers apart that differ in the last bit", "", float, double) {
   std::vector<TestType> values;
   TestType value = 1;

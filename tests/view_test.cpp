@@ -52,6 +52,15 @@ void check_rows(const matrix_view<T>& m, const tensor_view<T, 4>& x) {
       if (m.contiguous_row(row) != nullptr) wrong += m.contiguous_row(row) + c != expected[c];
     }
   }
+  std::vector<compute> at_once(static_cast<std::size_t>(m.size()));
+  m.read_rows(0, m.rows(), at_once.data());
+  index_t visited = 0;
+  m.for_each([&](index_t row, index_t col, T& element) {
+    wrong += &element != &m(row, col);
+    wrong += at_once[static_cast<std::size_t>(row * m.cols() + col)] != static_cast<compute>(element);
+    ++visited;
+  });
+  CHECK(visited == m.size());
   CHECK(wrong == 0);
 }
 
@@ -204,6 +213,17 @@ TEST_CASE("as_matrix of ranks below four") {
   CHECK(backwards.contiguous_row(0) == nullptr);
 }
 
+TEST_CASE("rows that are nearer than columns are read many at once") {
+  std::vector<float> data(400);
+  std::iota(data.begin(), data.end(), 0.0f);
+  const auto by_column = as_matrix(tensor_view<float, 2>(data.data(), {20, 7}, {1, 20}));
+  CHECK(by_column.rows_at_once() > 1);
+  check_rows(by_column, tensor_view<float, 4>(data.data(), {20, 1, 1, 7}, {1, 0, 0, 20}));
+  CHECK(as_matrix(tensor_view<float, 2>(data.data() + 399, {20, 7}, {-2, -40})).rows_at_once() > 1);
+  CHECK(as_matrix(view(data.data(), 20, 7)).rows_at_once() == 1);
+  CHECK(as_matrix(tensor_view<float, 1>(data.data(), {7}, {20})).rows_at_once() == 1);
+}
+
 TEMPLATE_TEST_CASE("write_row rounds to the element type and touches nothing else", "", float, double, Eigen::half,
                    Eigen::bfloat16) {
   using compute = pare::compute_t<TestType>;
@@ -231,25 +251,4 @@ TEST_CASE("as_samples makes a row of every column") {
   CHECK(one.rows() == 1);
   CHECK(one.cols() == 12);
   CHECK(&one(0, 5) == &data[5]);
-}
-
-TEST_CASE("is_finite is false for infinities and NaN alone") {
-  using pare::detail::is_finite;
-  using floats = std::numeric_limits<float>;
-  using doubles = std::numeric_limits<double>;
-  for (const float x : {0.0f, -0.0f, floats::denorm_min(), floats::max(), floats::lowest()}) CHECK(is_finite(x));
-  for (const double x : {0.0, -0.0, doubles::denorm_min(), doubles::max(), doubles::lowest()}) CHECK(is_finite(x));
-  for (const float x : {floats::infinity(), -floats::infinity(), floats::quiet_NaN(), -floats::quiet_NaN()})
-    CHECK(!is_finite(x));
-  for (const double x : {doubles::infinity(), -doubles::infinity(), doubles::quiet_NaN()}) CHECK(!is_finite(x));
-}
-
-TEST_CASE("require_finite names the first element that is not") {
-  std::vector<double> data(12, 1);
-  const auto m = as_matrix(view(data.data(), 3, 4));
-  CHECK_NOTHROW(pare::detail::require_finite(m, "weights"));
-  data[6] = std::numeric_limits<double>::infinity();
-  data[11] = std::numeric_limits<double>::quiet_NaN();
-  CHECK_THROWS_AS(pare::detail::require_finite(m, "weights"), pare::value_error);
-  CHECK(error_message([&] { pare::detail::require_finite(m, "weights"); }) == "weights[1, 2] is inf, must be finite");
 }

@@ -1,9 +1,11 @@
 // mask: which weights of a tensor are kept, one bit each.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -34,13 +36,20 @@ class mask {
 
   void set(index_t row, index_t col, bool kept = true) noexcept;
 
+  // Keeps column col + i of a row where bit i is set, 0 <= i < 64; others stay as they are. Set bits are within the
+  // row.
+  void set_run(index_t row, index_t col, word_type kept) noexcept;
+
+  // Bit i is set where column col + i of a row is kept, 0 <= i < 64; bits beyond the row's end are any.
+  word_type run(index_t row, index_t col) const noexcept;
+
   // How many weights are kept.
   index_t count() const noexcept;
 
   // The share of weights that is kept; 1 for an empty mask.
   double density() const noexcept;
 
-  // Sets the removed weights of a tensor of this shape to zero, in place; kept ones are not written.
+  // Sets the removed weights of a tensor of this shape to zero, in place; kept ones keep their bits.
   // Throws shape_error for another shape.
   template <mutable_tensor W>
   void apply(W&& w) const;
@@ -69,10 +78,6 @@ class mask {
                                  " x ", cols_);
   }
 
-  // Calls visit(element, kept) in row-major order.
-  template <class T, class Visit>
-  void for_each(const matrix_view<T>& w, Visit&& visit) const;
-
   index_t rows_ = 0;
   index_t cols_ = 0;
   std::vector<word_type> words_;
@@ -93,6 +98,22 @@ inline void mask::set(index_t row, index_t col, bool kept) noexcept {
   word = kept ? word | one : word & ~one;
 }
 
+inline void mask::set_run(index_t row, index_t col, word_type kept) noexcept {
+  const index_t bit = row * cols_ + col;
+  const std::size_t word = static_cast<std::size_t>(bit / word_bits);
+  const int shift = static_cast<int>(bit % word_bits);
+  words_[word] |= kept << shift;
+  if (const word_type beyond = shift == 0 ? 0 : kept >> (word_bits - shift); beyond != 0) words_[word + 1] |= beyond;
+}
+
+inline mask::word_type mask::run(index_t row, index_t col) const noexcept {
+  const index_t bit = row * cols_ + col;
+  const std::size_t word = static_cast<std::size_t>(bit / word_bits);
+  const int shift = static_cast<int>(bit % word_bits);
+  const word_type low = words_[word] >> shift;
+  return shift == 0 || word + 1 == words_.size() ? low : low | words_[word + 1] << (word_bits - shift);
+}
+
 inline index_t mask::count() const noexcept {
   index_t kept = 0;
   for (const word_type word : words_) kept += std::popcount(word);
@@ -103,11 +124,50 @@ inline double mask::density() const noexcept {
   return size() == 0 ? 1.0 : static_cast<double>(count()) / static_cast<double>(size());
 }
 
+namespace detail {
+
+// For each value of four mask bits, four numbers of all bits set or none.
+template <class Bits>
+inline constexpr auto four_masks = [] {
+  std::array<std::array<Bits, 4>, 16> masks{};
+  for (std::size_t bits = 0; bits < 16; ++bits)
+    for (std::size_t i = 0; i < 4; ++i) masks[bits][i] = static_cast<Bits>((bits >> i & 1) != 0 ? -1 : 0);
+  return masks;
+}();
+
+// Zeroes the elements x[i] of 64 whose bit i is not set.
+template <class T>
+void keep_set(T* x, std::uint64_t bits) noexcept {
+  using word = std::conditional_t<sizeof(T) == 2, std::uint16_t,
+                                  std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
+  for (int i = 0; i < 64; i += 4, bits >>= 4) {
+    std::array<word, 4> four;
+    std::memcpy(four.data(), x + i, sizeof four);
+    for (std::size_t k = 0; k < 4; ++k) four[k] &= four_masks<word>[bits & 15][k];
+    std::memcpy(static_cast<void*>(x + i), four.data(), sizeof four);
+  }
+}
+
+}  // namespace detail
+
 template <mutable_tensor W>
 void mask::apply(W&& w) const {
-  for_each(as_matrix(w), [](auto& element, bool kept) {
-    if (!kept) element = std::remove_reference_t<decltype(element)>(0);
-  });
+  const auto matrix = as_matrix(w);
+  using element = typename decltype(matrix)::element_type;
+  require_shape("the tensor", matrix.rows(), matrix.cols());
+  if (matrix.contiguous_row(0) == nullptr) {
+    matrix.for_each([this](index_t row, index_t col, element& weight) {
+      if (!test(row, col)) weight = element(0);
+    });
+    return;
+  }
+  for (index_t row = 0; row < rows_; ++row) {
+    element* const weights = matrix.contiguous_row(row);
+    index_t col = 0;
+    for (; col + word_bits <= cols_; col += word_bits) detail::keep_set(weights + col, run(row, col));
+    for (; col < cols_; ++col)
+      if (!test(row, col)) weights[col] = element(0);
+  }
 }
 
 template <tensor_like W>
@@ -115,9 +175,13 @@ auto mask::extract(const W& w) const {
   const auto matrix = as_matrix(w);
   std::vector<std::remove_const_t<typename decltype(matrix)::element_type>> values;
   values.reserve(static_cast<std::size_t>(count()));
-  for_each(matrix, [&values](const auto& element, bool kept) {
-    if (kept) values.push_back(element);
-  });
+  require_shape("the tensor", matrix.rows(), matrix.cols());
+  for (index_t row = 0; row < rows_; ++row) {
+    index_t bit = row * cols_;
+    matrix.for_each_in_row(row, [&](const auto& element) {
+      if (test(bit++)) values.push_back(element);
+    });
+  }
   return values;
 }
 
@@ -138,13 +202,6 @@ inline mask& mask::operator|=(const mask& other) {
   require_shape("the other mask", other.rows_, other.cols_);
   for (std::size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
   return *this;
-}
-
-template <class T, class Visit>
-void mask::for_each(const matrix_view<T>& w, Visit&& visit) const {
-  require_shape("the tensor", w.rows(), w.cols());
-  index_t bit = 0;
-  for (index_t row = 0; row < rows_; ++row) w.for_each_in_row(row, [&](T& element) { visit(element, test(bit++)); });
 }
 
 }  // namespace pare

@@ -88,11 +88,9 @@ namespace detail {
 template <class T>
 narrowed_layers::matrix float_matrix(const matrix_view<T>& x, std::string_view what) {
   narrowed_layers::matrix result(x.rows(), x.cols());
-  std::vector<float> values;
-  for (index_t row = 0; row < x.rows(); ++row) {
-    read_floats(x, row, values, what);
+  for_each_finite_row<float>(x, finite_in_float(what), [&](index_t row, std::span<const float> values) {
     std::copy(values.begin(), values.end(), result.data() + row * x.cols());
-  }
+  });
   return result;
 }
 

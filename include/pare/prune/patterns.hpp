@@ -8,9 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <pare/prune/importance.hpp>
-#include <pare/prune/mask.hpp>
-#include <pare/prune/select.hpp>
+#include <pare/prune/rank.hpp>
 
 namespace pare {
 
@@ -90,14 +88,31 @@ concept pruning_pattern = requires(const importance<float>& ranking, const P& pa
 
 namespace detail {
 
-// The mask of what a cut keeps; `limit` counts the ties down, so that it can go on to the next tensor.
-template <class Compute>
-mask mask_above(const importance<Compute>& ranking, cut<order_key_t<Compute>>& limit) {
-  mask kept(ranking.rows(), ranking.cols());
-  ranking.for_each([&](index_t row, index_t col, Compute value) {
-    if (limit.keeps(order_key(value))) kept.set(row, col);
-  });
-  return kept;
+// Which of up to 64 keys are the `keep` largest, by comparing each with each.
+template <class Key>
+mask::word_type largest_of_few(std::span<const Key> keys, index_t keep) {
+  mask::word_type bits = 0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    index_t before = 0;
+    for (std::size_t j = 0; j < i; ++j) before += keys[j] >= keys[i];
+    for (std::size_t j = i + 1; j < keys.size(); ++j) before += keys[j] > keys[i];
+    bits |= mask::word_type{before < keep} << i;
+  }
+  return bits;
+}
+
+// Keeps the `keep` largest of the keys of a row's columns from `col` on. `scratch` is for reuse.
+template <class Key>
+void keep_largest(std::span<const Key> keys, index_t keep, mask& kept, index_t row, index_t col,
+                  std::vector<Key>& scratch) {
+  constexpr std::size_t few = 16;
+  if (keys.size() <= few) return kept.set_run(row, col, largest_of_few(keys, keep));
+  scratch.assign(keys.begin(), keys.end());
+  cut<Key> limit = select_largest_of(scratch, keep);
+  for (const Key key : keys) {
+    if (limit.keeps(key)) kept.set(row, col);
+    ++col;
+  }
 }
 
 // Rounded to the compute type; too large becomes infinite.
@@ -116,15 +131,7 @@ template <class Compute>
 std::vector<mask> make_masks(const std::vector<importance<Compute>>& rankings, sparsity pattern) {
   index_t size = 0;
   for (const auto& ranking : rankings) size += ranking.size();
-  auto limit = select_largest<order_key_t<Compute>>(
-      [&rankings](const auto& visit) {
-        for (const auto& ranking : rankings)
-          ranking.for_each([&visit](index_t, index_t, Compute value) { visit(order_key(value)); });
-      },
-      kept_count(size, pattern.value));
-  std::vector<mask> masks;
-  for (const auto& ranking : rankings) masks.push_back(detail::mask_above(ranking, limit));
-  return masks;
+  return detail::masks_of_largest(rankings, size, kept_count(size, pattern.value));
 }
 
 template <class Compute>
@@ -141,19 +148,16 @@ mask make_mask(const importance<Compute>& ranking, n_of_m pattern) {
   detail::require<value_error>(pattern.n >= 0 && pattern.n <= pattern.m, "n of n_of_m is ", pattern.n,
                                ", must be 0 to m = ", pattern.m);
   mask kept(ranking.rows(), ranking.cols());
-  std::vector<Compute> values(static_cast<std::size_t>(ranking.cols()));
-  std::vector<order_key_t<Compute>> keys;
-  for (index_t row = 0; row < ranking.rows(); ++row) {
-    ranking.read_row(row, values.data());
+  std::vector<order_key_t<Compute>> scratch, keys(static_cast<std::size_t>(ranking.cols()));
+  ranking.for_each_row([&](index_t row, std::span<const Compute> values) {
+    std::transform(values.begin(), values.end(), keys.begin(), [](Compute value) { return order_key(value); });
     for (index_t begin = 0, end = 0; begin < ranking.cols(); begin = end) {
       end = begin + std::min(pattern.m, ranking.cols() - begin);
-      keys.clear();
-      for (index_t col = begin; col < end; ++col) keys.push_back(order_key(values[static_cast<std::size_t>(col)]));
-      auto limit = select_largest_of(keys, std::min(pattern.n, end - begin));
-      for (index_t col = begin; col < end; ++col)
-        if (limit.keeps(order_key(values[static_cast<std::size_t>(col)]))) kept.set(row, col);
+      const auto run = std::span<const order_key_t<Compute>>(keys).subspan(static_cast<std::size_t>(begin),
+                                                                           static_cast<std::size_t>(end - begin));
+      detail::keep_largest(run, std::min(pattern.n, end - begin), kept, row, begin, scratch);
     }
-  }
+  });
   return kept;
 }
 
@@ -164,12 +168,24 @@ mask make_mask(const importance<Compute>& ranking, const blocks& pattern) {
   const index_t grid_rows = detail::pieces(ranking.rows(), pattern.rows);
   const index_t grid_cols = detail::pieces(ranking.cols(), pattern.cols);
   std::vector<double> sums(static_cast<std::size_t>(grid_rows * grid_cols));
-  ranking.for_each([&](index_t row, index_t col, Compute value) {
-    sums[static_cast<std::size_t>(row / pattern.rows * grid_cols + col / pattern.cols)] += static_cast<double>(value);
+  ranking.for_each_row([&](index_t row, std::span<const Compute> values) {
+    double* sum = sums.data() + row / pattern.rows * grid_cols;
+    for (auto rest = values; !rest.empty(); ++sum) {
+      const std::size_t length = std::min(rest.size(), static_cast<std::size_t>(pattern.cols));
+      for (const Compute value : rest.first(length)) *sum += static_cast<double>(value);
+      rest = rest.subspan(length);
+    }
   });
-  const importance<double> block_ranking(grid_rows, grid_cols, [&](index_t row, double* out) {
-    std::copy_n(sums.begin() + row * grid_cols, grid_cols, out);
-  });
+  const auto sums_of_row = [&](index_t row) {
+    return std::span<const double>(sums).subspan(static_cast<std::size_t>(row * grid_cols),
+                                                 static_cast<std::size_t>(grid_cols));
+  };
+  const importance<double> block_ranking(
+      grid_rows, grid_cols,
+      [&](const importance<double>::row_visitor& visit) {
+        for (index_t row = 0; row < grid_rows; ++row) visit(row, sums_of_row(row));
+      },
+      [&](index_t row, index_t col) { return sums_of_row(row)[static_cast<std::size_t>(col)]; });
   const mask kept_blocks = make_mask(block_ranking, sparsity{pattern.sparsity});
   mask kept(ranking.rows(), ranking.cols());
   for (index_t row = 0; row < ranking.rows(); ++row)

@@ -30,8 +30,8 @@ mask prune(W&& w, const S& scores, const Pattern& pattern) {
   detail::require<shape_error>(ranking.rows() == weights.rows() && ranking.cols() == weights.cols(), "scores are ",
                                ranking.rows(), " x ", ranking.cols(), ", weights ", weights.rows(), " x ",
                                weights.cols());
-  detail::require_finite(weights, "weights");
   mask kept = make_mask(ranking, pattern);
+  detail::require_finite(weights, "weights");
   kept.apply(w);
   return kept;
 }

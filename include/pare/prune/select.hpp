@@ -19,14 +19,15 @@ template <std::floating_point Value>
 using order_key_t = std::conditional_t<sizeof(Value) == 4, std::uint32_t, std::uint64_t>;
 
 // The bits of a number as an unsigned integer of the same order: a < b exactly when order_key(a) < order_key(b).
-// Both zeros have one key. NaN has no place in the order.
+// Both zeros have one key; no number's key is zero. NaN has no place in the order.
 template <std::floating_point Value>
 constexpr order_key_t<Value> order_key(Value value) noexcept {
   using key = order_key_t<Value>;
-  constexpr key sign = key{1} << (std::numeric_limits<key>::digits - 1);
+  constexpr int sign_at = std::numeric_limits<key>::digits - 1;
+  constexpr key sign = key{1} << sign_at;
   const key bits = std::bit_cast<key>(value);
-  if (bits == sign) return sign;
-  return (bits & sign) != 0 ? ~bits : bits | sign;
+  const key negative = key{0} - (bits >> sign_at);  // all bits set, or none
+  return (((bits & ~sign) ^ negative) - negative) + sign;
 }
 
 // Where the kept end and the removed begin: keys above `key` are kept, and the first `ties` of those equal to it.
@@ -63,10 +64,17 @@ cut<Key> select_largest(const ForEachKey& for_each_key, index_t keep) {
   return {found, keep};
 }
 
-// The same for a few keys at hand, whose order is lost; O(n) on average.
+// The same for keys at hand, whose order is lost.
 template <std::unsigned_integral Key>
 cut<Key> select_largest_of(std::vector<Key>& keys, index_t keep) {
   if (keep == 0) return {std::numeric_limits<Key>::max(), 0};
+  constexpr std::size_t few = 1024;  // below that, histograms cost more than they save
+  if (keys.size() > few) {
+    const auto for_each_key = [&keys](const auto& visit) {
+      for (const Key key : keys) visit(key);
+    };
+    return select_largest<Key>(for_each_key, keep);
+  }
   const auto last = keys.begin() + (keep - 1);
   std::nth_element(keys.begin(), last, keys.end(), std::greater<>());
   const Key found = *last;

@@ -8,7 +8,7 @@
 
 #include <pare/quantize/half.hpp>
 #include <pare/quantize/options.hpp>
-#include <pare/tensor/matrix_view.hpp>
+#include <pare/tensor/finite.hpp>
 
 namespace pare {
 namespace detail {

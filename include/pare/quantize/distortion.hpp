@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include <pare/tensor/matrix_view.hpp>
+#include <pare/tensor/finite.hpp>
 
 namespace pare {
 

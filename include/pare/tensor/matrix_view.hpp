@@ -3,10 +3,7 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
-#include <cstdint>
-#include <span>
-#include <vector>
+#include <array>
 
 #include <pare/tensor/view.hpp>
 
@@ -63,13 +60,35 @@ class matrix_view {
     return contiguous ? data_ + row * row_stride_ : nullptr;
   }
 
-  // Copies a row into out[0, cols), converted to the compute type.
-  constexpr void read_row(index_t row, compute_type* out) const {
+  // How many rows are read best together: one, or those that share a cache line where the next row is nearer in memory
+  // than the next column.
+  constexpr index_t rows_at_once() const noexcept {
+    const auto distance = [](index_t stride) { return stride < 0 ? -stride : stride; };
+    const bool plain = inner_[0] == 1 && inner_[1] == 1;
+    return plain && rows_ > 1 && distance(row_stride_) < distance(inner_strides_[2]) ? 16 : 1;
+  }
+
+  // Copies a row into out[0, cols), converted.
+  template <class Out>
+  constexpr void read_row(index_t row, Out* out) const {
     if (const T* in = contiguous_row(row)) {
-      for (index_t i = 0; i < cols(); ++i) out[i] = static_cast<compute_type>(in[i]);
+      for (index_t i = 0; i < cols(); ++i) out[i] = static_cast<Out>(in[i]);
       return;
     }
-    for_each_in_row(row, [&out](const T& value) { *out++ = static_cast<compute_type>(value); });
+    for_each_in_row(row, [&out](const T& value) { *out++ = static_cast<Out>(value); });
+  }
+
+  // Copies rows [first, first + count) into out[0, count · cols), converted.
+  template <class Out>
+  constexpr void read_rows(index_t first, index_t count, Out* out) const {
+    if (rows_at_once() == 1) {
+      for (index_t row = 0; row < count; ++row) read_row(first + row, out + row * cols());
+      return;
+    }
+    for (index_t col = 0; col < cols(); ++col) {
+      const T* in = data_ + first * row_stride_ + col * inner_strides_[2];
+      for (index_t row = 0; row < count; ++row) out[row * cols() + col] = static_cast<Out>(in[row * row_stride_]);
+    }
   }
 
   // Writes in[0, cols) over a row, rounded to the element type.
@@ -86,6 +105,22 @@ class matrix_view {
         T* at = data_ + row * row_stride_ + i * inner_strides_[0] + j * inner_strides_[1];
         for (index_t k = 0; k < inner_[2]; ++k) visit(at[k * inner_strides_[2]]);
       }
+  }
+
+  // Calls visit(row, col, element) for each element, in an order that walks well through memory.
+  template <class Visit>
+  constexpr void for_each(Visit&& visit) const {
+    const index_t at_once = rows_at_once();
+    for (index_t first = 0; first < rows_; first += at_once) {
+      if (at_once == 1) {
+        index_t col = 0;
+        for_each_in_row(first, [&](T& element) { visit(first, col++, element); });
+        continue;
+      }
+      const index_t end = std::min(first + at_once, rows_);
+      for (index_t col = 0; col < cols(); ++col)
+        for (index_t row = first; row < end; ++row) visit(row, col, data_[row * row_stride_ + col * inner_strides_[2]]);
+    }
   }
 
  private:
@@ -147,46 +182,4 @@ constexpr auto as_samples(X&& x) {
                 batched ? adaptor::stride(x, 1) : 0, adaptor::stride(x, 0));
 }
 
-namespace detail {
-
-// By the exponent's bits: std::isfinite is always true under -ffast-math.
-constexpr bool is_finite(float value) noexcept { return (std::bit_cast<std::uint32_t>(value) << 1) < 0xff000000u; }
-constexpr bool is_finite(double value) noexcept {
-  return (std::bit_cast<std::uint64_t>(value) << 1) < 0xffe0000000000000u;
-}
-
-// Throws value_error naming the first element that is NaN or infinite.
-template <class T>
-void require_finite(const matrix_view<T>& x, std::string_view what) {
-  for (index_t row = 0; row < x.rows(); ++row) {
-    index_t col = 0;
-    x.for_each_in_row(row, [&](const T& element) {
-      const auto value = static_cast<compute_t<T>>(element);
-      require<value_error>(is_finite(value), what, "[", row, ", ", col, "] is ", value, ", must be finite");
-      ++col;
-    });
-  }
-}
-
-// Reads a row in float, whatever the element type. Throws value_error naming the first element that is not finite
-// there.
-template <class T>
-void read_floats(const matrix_view<T>& x, index_t row, std::vector<float>& out, std::string_view what) {
-  out.resize(static_cast<std::size_t>(x.cols()));
-  if (const T* in = x.contiguous_row(row)) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(in[i]);
-  } else {
-    float* next = out.data();
-    x.for_each_in_row(row, [&next](const T& element) { *next++ = static_cast<float>(element); });
-  }
-  bool all_finite = true;
-  for (const float value : out) all_finite &= is_finite(value);
-  if (all_finite) return;
-  const auto first = std::find_if(out.begin(), out.end(), [](float value) { return !is_finite(value); });
-  const index_t col = first - out.begin();
-  throw value_error(
-      text(what, "[", row, ", ", col, "] is ", static_cast<compute_t<T>>(x(row, col)), ", must be finite in float"));
-}
-
-}  // namespace detail
 }  // namespace pare

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <pare/tensor/eigen.hpp>
-#include <pare/tensor/matrix_view.hpp>
+#include <pare/tensor/finite.hpp>
 #include <pare/train/random.hpp>
 
 namespace pare {
