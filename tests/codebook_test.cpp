@@ -77,6 +77,32 @@ TEST_CASE("every weight becomes the nearest level of its group") {
       }
 }
 
+TEST_CASE("the table of levels finds what a search among their midpoints finds") {
+  std::vector<codebook> books = {pare::nf4(), {{-127, 127}}, {{-5, -5, 20, 127, 127}}, {{0, 0}}, {{-127, -127, 3, 4}}};
+  codebook all;
+  for (int level = -127; level <= 127; ++level) all.levels.push_back(static_cast<std::int8_t>(level));
+  books.push_back(all);
+  std::vector<float> numbers = {0.0f, -0.0f, 1e-45f, -1e-45f, 1e30f, -1e30f, HUGE_VALF, -HUGE_VALF};
+  for (int quarter = -600; quarter <= 600; ++quarter)
+    for (const float direction : {-HUGE_VALF, HUGE_VALF}) {
+      numbers.push_back(static_cast<float>(quarter) / 4);
+      numbers.push_back(std::nextafter(numbers.back(), direction));
+    }
+  for (const codebook& book : books) {
+    std::vector<float> midpoints;
+    for (std::size_t i = 1; i < book.levels.size(); ++i)
+      midpoints.push_back(static_cast<float>(book.levels[i - 1] + book.levels[i]) / 2);
+    const pare::detail::nearest_level nearest(book);
+    index_t wrong = 0;
+    for (const float x : numbers) {
+      const auto code = std::lower_bound(midpoints.begin(), midpoints.end(), x) - midpoints.begin();
+      wrong += nearest.code(nearest.place(x)) != code;
+      wrong += nearest.value(nearest.place(x)) != static_cast<float>(book.levels[static_cast<std::size_t>(code)]);
+    }
+    CHECK(wrong == 0);
+  }
+}
+
 TEST_CASE("a codebook has as many bits as its levels need") {
   const Eigen::MatrixXf w = gaussian(2, 16, 2);
   for (const auto& [size, bits] : {std::pair{2, 1}, {3, 2}, {4, 2}, {5, 3}, {16, 4}, {17, 5}, {255, 8}}) {

@@ -58,6 +58,25 @@ TEST_CASE("packing changes no weight, in any format") {
   }
 }
 
+TEST_CASE("groups whose scale is zero are left out, and nothing else of their rows") {
+  for (const index_t cols : {64, 65, 130, 200})
+    for (const index_t group_size : {7, 32, 100}) {
+      Eigen::MatrixXf w = gaussian(35, cols, 1);
+      for (index_t row = 0; row < 35; ++row)
+        for (index_t begin = row % 3 * group_size; begin < cols; begin += 3 * group_size)
+          w.row(row).segment(begin, std::min(group_size, cols - begin)).setZero();
+      w.row(20).setZero();
+      const quantize_options options{.bits = 3, .group_size = group_size, .range = range::min_max};
+      const pare::codebook without_zero{{-127, -40, 3, 40, 127}};
+      const auto symmetric = quantize_codes(w, options);
+      const auto levels = quantize_codes(w, without_zero, options);
+      CHECK(unpacks_to_itself(symmetric, encoding::bitmap));
+      CHECK(unpacks_to_itself(symmetric, encoding::sparse));
+      CHECK(unpacks_to_itself(levels, encoding::bitmap));
+      CHECK(pack(levels, encoding::bitmap).stored_weights() == (w.array() != 0.0f).count());
+    }
+}
+
 TEST_CASE("dense weights are kept as they are") {
   for (const auto& [rows, cols] : {std::pair{1, 1}, {16, 4}, {17, 33}, {0, 3}, {3, 0}}) {
     const Eigen::MatrixXf w = gaussian_third_zero(rows, cols, 2);

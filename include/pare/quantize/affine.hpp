@@ -2,7 +2,7 @@
 #pragma once
 
 #include <pare/quantize/codes.hpp>
-#include <pare/quantize/range.hpp>
+#include <pare/quantize/search.hpp>
 
 namespace pare {
 namespace detail {
@@ -72,16 +72,36 @@ inline void round_group(std::span<const float> values, quantized_codes& q, index
   const bool asymmetric = q.scheme == scheme::asymmetric;
   const int zero = asymmetric ? q.offset[group] : q.bits == 1 ? 1 : 1 << (q.bits - 1);
   const code_range codes = asymmetric ? code_range{-zero, (1 << q.bits) - 1 - zero} : centered_codes(q.bits);
-  const float inverse_scale = std::fabs(range.scale) < least_scale ? 0.0f : inverse(range.scale);
-  const float shift = static_cast<float>(range.offset);
-  std::uint8_t* out = q.codes.data() + row * q.cols + first_col;
-  const auto level = [&](float value) {
-    return static_cast<int>(nearest_code((value - shift) * inverse_scale, codes));
-  };
-  if (codes.only_ends)
-    for (const float value : values) *out++ = static_cast<std::uint8_t>((level(value) + 1) / 2);
-  else
-    for (const float value : values) *out++ = static_cast<std::uint8_t>(level(value) + zero);
+  const code_rounding to{inverse_or_zero(range.scale), static_cast<float>(range.offset), codes, zero};
+  round_values(values, to, q.codes.data() + row * q.cols + first_col);
+}
+
+inline group_range symmetric_range(std::span<const float> values, const quantize_options& options) {
+  const double magnitude = find_extremes(values, options).magnitude();
+  if (options.range == range::squared_error) return search_symmetric(values, magnitude, options.bits);
+  return {magnitude / centered_codes(options.bits).high, 0};
+}
+
+// The range must contain zero; offset is the zero point, rounded to an integer code.
+inline group_range asymmetric_range(std::span<const float> values, const quantize_options& options) {
+  extremes ends = find_extremes(values, options);
+  ends.low = std::min(ends.low, 0.0);
+  ends.high = std::max(ends.high, 0.0);
+  const int top = (1 << options.bits) - 1;
+  const double scale = (ends.high - ends.low) / top;
+  const float zero = scale < least_scale ? 0 : round_even(static_cast<float>(-ends.low / scale));
+  const group_range whole{scale, std::clamp<double>(zero, 0, top)};
+  return options.range == range::squared_error ? search_asymmetric(values, ends, options.bits, whole) : whole;
+}
+
+// Scale and real-valued offset.
+inline group_range two_level_range(std::span<const float> values, const quantize_options& options) {
+  const code_range codes = centered_codes(options.bits);
+  const extremes ends = find_extremes(values, options);
+  const double scale = (ends.high - ends.low) / (codes.high - codes.low);
+  const group_range whole{scale, ends.low - scale * codes.low};
+  const bool searched = options.range == range::squared_error && scale >= least_scale;
+  return searched ? search_two_level(values, ends, options.bits, whole) : whole;
 }
 
 inline group_range find_range(std::span<const float> values, const quantize_options& options) {
@@ -132,11 +152,11 @@ inline quantized_codes empty_codes(index_t rows, index_t cols, const quantize_op
 
 template <class T>
 std::vector<float> read_all_weights(const matrix_view<T>& w) {
-  std::vector<float> all, row_values;
-  for (index_t row = 0; row < w.rows(); ++row) {
-    read_floats(w, row, row_values, "weights");
-    all.insert(all.end(), row_values.begin(), row_values.end());
-  }
+  std::vector<float> all;
+  all.reserve(static_cast<std::size_t>(w.size()));
+  for_each_finite_row<float>(w, finite_in_float("weights"), [&all](index_t, std::span<const float> values) {
+    all.insert(all.end(), values.begin(), values.end());
+  });
   return all;
 }
 
@@ -148,13 +168,11 @@ void quantize_rows(const matrix_view<T>& w, const quantize_options& options, qua
   std::vector<group_range> ranges(static_cast<std::size_t>(q.groups()));
   const bool per_tensor = options.granularity == granularity::tensor;
   if (per_tensor) ranges.assign(ranges.size(), find_range(read_all_weights(w)));
-  std::vector<float> values;
-  for (index_t row = 0; row < w.rows(); ++row) {
-    read_floats(w, row, values, "weights");
+  for_each_finite_row<float>(w, finite_in_float("weights"), [&](index_t row, std::span<const float> values) {
     for (std::size_t g = 0; g < ranges.size() && !per_tensor; ++g)
       ranges[g] = find_range(group_of(values, g, q.group_size));
     round_row(values, ranges, q, row);
-  }
+  });
 }
 
 #include <pare/tensor/strict_fp_end.inl>

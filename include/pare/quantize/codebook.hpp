@@ -61,21 +61,37 @@ inline void require_valid(const codebook& book) {
   }
 }
 
-// The nearest code of x in units of a level: codes change at the midpoints between levels.
+// The nearest code of x in units of a level. Codes change at the midpoints between levels, which are multiples of one
+// half, so that a table over the halves tells the code of everything between two of them.
 class nearest_level {
  public:
-  explicit nearest_level(const codebook& book) : levels_(book.levels) {
-    for (std::size_t i = 1; i < levels_.size(); ++i)
-      boundaries_.push_back(static_cast<float>(levels_[i - 1] + levels_[i]) / 2);
+  explicit nearest_level(const codebook& book)
+      : low_(static_cast<float>(2 * book.levels.front())), high_(static_cast<float>(2 * book.levels.back() + 1)) {
+    std::size_t code = 0;
+    for (std::size_t i = 0; i < halves; ++i) {
+      const int below = static_cast<int>(i) - most;  // entry i is for below / 2 < x <= (below + 1) / 2
+      while (code + 1 < book.levels.size() && book.levels[code] + book.levels[code + 1] <= below) ++code;
+      codes_[i] = static_cast<std::uint8_t>(code);
+      values_[i] = static_cast<float>(book.levels[code]);
+    }
   }
-  std::size_t operator()(float x) const {
-    return static_cast<std::size_t>(std::lower_bound(boundaries_.begin(), boundaries_.end(), x) - boundaries_.begin());
+
+  // Where x is in the table: the greatest integer below 2 x, counted from its start.
+  std::uint32_t place(float x) const {
+    const float twice = clamp_code(2 * x, low_, high_);
+    const float nearest = round_even(twice);
+    const std::uint32_t at = std::bit_cast<std::uint32_t>(nearest + (round_magic + most));
+    return (at - (nearest < twice ? 0u : 1u)) & (halves - 1);
   }
-  float value(std::size_t code) const { return static_cast<float>(levels_[code]); }
+  std::uint8_t code(std::uint32_t place) const { return codes_[static_cast<std::size_t>(place)]; }
+  float value(std::uint32_t place) const { return values_[static_cast<std::size_t>(place)]; }
 
  private:
-  std::span<const std::int8_t> levels_;
-  std::vector<float> boundaries_;
+  static constexpr int most = 256;
+  static constexpr std::uint32_t halves = 2 * most;
+  float low_, high_;  // twice the numbers beyond which nothing changes
+  std::array<std::uint8_t, halves> codes_;
+  std::array<float, halves> values_;
 };
 
 // s minimizing sum (v - s level)^2, over shrunk ranges refined by least squares.
@@ -84,22 +100,24 @@ inline group_range codebook_range(std::span<const float> values, const nearest_l
   const double magnitude = find_extremes(values, options).magnitude();
   group_range best{magnitude / 127, 0};
   if (options.range != range::squared_error) return best;
-  constexpr int steps = 12;
+  constexpr std::size_t steps = 12;
+  std::array<double, steps> scales;
+  std::array<float, steps> inverses;
+  for (std::size_t i = 0; i < steps; ++i) {
+    scales[i] = magnitude / 127 * (1.05 - 0.4 * static_cast<double>(i) / (steps - 1));
+    inverses[i] = inverse_or_zero(scales[i]);
+  }
+  const auto sums = sum_trials<sums_over::products, steps>(values, [&](float value, std::array<float, steps>& levels) {
+    std::array<std::uint32_t, steps> places;
+    for (std::size_t i = 0; i < steps; ++i) places[i] = nearest.place(value * inverses[i]);
+    for (std::size_t i = 0; i < steps; ++i) levels[i] = nearest.value(places[i]);
+  });
+  const auto gains = sums.gains();
   double best_gain = -1;
-  for (int step = 0; step < steps; ++step) {
-    const double scale = magnitude / 127 * (1.05 - 0.4 * step / (steps - 1));
-    if (scale < least_scale) continue;
-    const float inverse_scale = inverse(scale);
-    double level_squared = 0, product = 0;
-    for (const float value : values) {
-      const float level = nearest.value(nearest(value * inverse_scale));
-      level_squared += static_cast<double>(level * level);
-      product += static_cast<double>(value) * static_cast<double>(level);
-    }
-    const double gain = level_squared > 0 ? product * product / level_squared : 0;
-    if (gain <= best_gain) continue;
-    best_gain = gain;
-    best.scale = level_squared > 0 ? product / level_squared : scale;
+  for (std::size_t i = 0; i < steps; ++i) {
+    if (inverses[i] == 0 || gains[i] <= best_gain) continue;
+    best_gain = gains[i];
+    best.scale = sums.scale_or(i, scales[i]);
   }
   return best;
 }
@@ -124,10 +142,15 @@ inline void round_row_to_levels(std::span<const float> row_values, std::span<con
   store_half_scales(ranges, q, row);
   std::uint8_t* out = q.codes.data() + row * q.cols;
   for (std::size_t g = 0; g < ranges.size(); ++g) {
-    const double scale = stored_range(q, row, static_cast<std::size_t>(row) * ranges.size() + g).scale;
-    const float inverse_scale = std::fabs(scale) < least_scale ? 0.0f : inverse(scale);
-    for (const float value : group_of(row_values, g, q.group_size))
-      *out++ = static_cast<std::uint8_t>(nearest(value * inverse_scale));
+    const float inverse_scale =
+        inverse_or_zero(stored_range(q, row, static_cast<std::size_t>(row) * ranges.size() + g).scale);
+    const auto group = group_of(row_values, g, q.group_size);
+    for_each_code_block(group, out, [&](const float* __restrict__ in, std::uint8_t* __restrict__ codes) {
+      std::array<std::uint32_t, code_block> places;
+      for (std::size_t i = 0; i < code_block; ++i) places[i] = nearest.place(in[i] * inverse_scale);
+      for (std::size_t i = 0; i < code_block; ++i) codes[i] = nearest.code(places[i]);
+    });
+    out += group.size();
   }
 }
 

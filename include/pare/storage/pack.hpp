@@ -1,20 +1,13 @@
 // Packing: from plain codes or floats into the panel layout, and back.
 #pragma once
 
-#include <optional>
-
 #include <pare/quantize/affine.hpp>
 #include <pare/quantize/codebook.hpp>
 #include <pare/storage/packed_matrix.hpp>
+#include <pare/storage/steps.hpp>
 
 namespace pare {
 namespace detail {
-
-inline std::optional<int> code_of_zero_level(const quantized_codes& q) {
-  const auto zero = std::find(q.levels.begin(), q.levels.end(), 0);
-  if (zero == q.levels.end()) return std::nullopt;
-  return static_cast<int>(zero - q.levels.begin());
-}
 
 // The format that packs `q`. Groups longer than max_group are cut, which needs them to be cut evenly.
 inline packed_format format_of(const quantized_codes& q, encoding as) {
@@ -41,7 +34,7 @@ void put(std::byte* at, T value) {
 class code_packer {
  public:
   code_packer(const quantized_codes& q, const packed_format& format)
-      : q_(q), format_(format), layout_(layout_of(q.rows, q.cols, format)) {}
+      : q_(q), format_(format), layout_(layout_of(q.rows, q.cols, format)), steps_(q, format, layout_) {}
 
   packed_matrix pack() {
     if (leaves_out_zeros(format_.encoding)) return pack_listed();
@@ -50,61 +43,14 @@ class code_packer {
     for (index_t p = 0; p < layout_.panels; ++p) {
       std::byte* panel = out.data() + layout_.panels_at + p * layout_.panel_bytes;
       write_parameters(panel, p);
-      for (index_t step = 0; step < layout_.steps; ++step)
-        write_step(panel + layout_.values_at, q_.bits, layout_.steps, step, codes_at(p, step));
+      steps_.for_each(p, 0, layout_.steps, [&](index_t step, const step_codes_array& codes) {
+        write_step(panel + layout_.values_at, q_.bits, layout_.steps, step, codes);
+      });
     }
     return {q_.rows, q_.cols, format_, std::move(out).finish()};
   }
 
  private:
-  using step_codes_array = std::array<std::uint8_t, step_codes>;
-
-  struct step_content {
-    step_codes_array codes{};
-    std::uint64_t nonzeros = 0;  // bit i is set where weight i is there and not zero
-  };
-
-  // The code that dequantizes to zero, or to any value where rows or inputs are padding.
-  int zero_code() const {
-    if (q_.has_codebook()) return code_of_zero_level(q_).value_or(0);
-    return q_.scheme == scheme::asymmetric ? 0 : 1 << (q_.bits - 1) >> (q_.bits == 1);
-  }
-
-  // The columns [begin, end) that a step covers.
-  struct step_range {
-    index_t begin, end;
-  };
-
-  step_range columns_of(index_t step) const {
-    const index_t group = step / layout_.group_steps;
-    const index_t begin = group * format_.group_size + (step - group * layout_.group_steps) * step_cols;
-    return {begin, std::min({begin + step_cols, (group + 1) * format_.group_size, q_.cols})};
-  }
-
-  step_codes_array codes_at(index_t panel, index_t step) const {
-    step_codes_array codes;
-    codes.fill(static_cast<std::uint8_t>(zero_code()));
-    const auto [begin, end] = columns_of(step);
-    const index_t rows = std::min(panel_rows, q_.rows - panel * panel_rows);
-    const std::uint8_t* from = q_.codes.data() + panel * panel_rows * q_.cols + begin;
-    for (index_t r = 0; r < rows; ++r, from += q_.cols) std::copy_n(from, end - begin, codes.data() + r * step_cols);
-    return codes;
-  }
-
-  step_content step_at(index_t panel, index_t step) const {
-    step_content result{codes_at(panel, step)};
-    const auto [begin, end] = columns_of(step);
-    for (index_t r = 0; r < panel_rows && panel * panel_rows + r < q_.rows; ++r)
-      for (index_t col = begin; col < end; ++col)
-        if (!is_zero(panel * panel_rows + r, col)) result.nonzeros |= std::uint64_t{1} << (r * step_cols + col - begin);
-    return result;
-  }
-
-  bool is_zero(index_t row, index_t col) const {
-    const std::size_t group = static_cast<std::size_t>(row * q_.groups() + col / q_.group_size);
-    return q_.level(row, col) == 0 || q_.unit[static_cast<std::size_t>(row)] == 0 || half_value(q_.scale[group]) == 0;
-  }
-
   void write_levels(std::byte* out) const {
     for (std::size_t code = 0; code < q_.levels.size(); ++code)
       out[code] = static_cast<std::byte>(q_.levels[code] + 128);
@@ -143,14 +89,19 @@ class code_packer {
 
   listed_panel list_with_masks(index_t panel) const {
     listed_panel listed;
-    for (index_t s = 0; s < layout_.steps; ++s) {
-      const step_content step = step_at(panel, s);
-      const auto mask = std::bit_cast<std::array<std::byte, 8>>(step.nonzeros);
-      listed.index.insert(listed.index.end(), mask.begin(), mask.end());
-      for (std::size_t i = 0; i < step.codes.size(); ++i)
-        if (step.nonzeros >> i & 1) listed.codes.push_back(step.codes[i]);
-    }
-    listed.codes.resize(static_cast<std::size_t>(steps_of(static_cast<index_t>(listed.codes.size())) * step_codes));
+    listed.index.resize(static_cast<std::size_t>(layout_.steps * 8));
+    listed.codes.resize(static_cast<std::size_t>(layout_.steps * step_codes));
+    index_t size = 0;
+    steps_.for_each_listed(panel, 0, layout_.steps,
+                           [&](index_t s, const step_codes_array& codes, std::uint64_t nonzeros) {
+                             put(listed.index.data() + s * 8, nonzeros);
+                             for (std::size_t i = 0; i < codes.size(); ++i) {
+                               listed.codes[static_cast<std::size_t>(size)] = codes[i];
+                               size += static_cast<index_t>(nonzeros >> i & 1);
+                             }
+                           });
+    std::fill(listed.codes.begin() + size, listed.codes.end(), std::uint8_t{0});
+    listed.codes.resize(static_cast<std::size_t>(steps_of(size) * step_codes));
     return listed;
   }
 
@@ -159,15 +110,19 @@ class code_packer {
       std::uint8_t position, code;
     };
     listed_panel listed;
+    std::array<std::vector<nonzero>, panel_rows> rows;
     for (index_t block = 0; block < layout_.blocks; ++block) {
-      std::array<std::vector<nonzero>, panel_rows> rows;
-      for (index_t s = 0; s < layout_.steps_in_block(block); ++s) {
-        const step_content step = step_at(panel, layout_.block_step(block) + s);
-        for (std::size_t i = 0; i < step.codes.size(); ++i)
-          if (step.nonzeros >> i & 1)
-            rows[i / step_cols].push_back(
-                {static_cast<std::uint8_t>(static_cast<std::size_t>(s * step_cols) + i % step_cols), step.codes[i]});
-      }
+      for (auto& row : rows) row.clear();
+      const index_t first = layout_.block_step(block);
+      steps_.for_each_listed(panel, first, layout_.steps_in_block(block),
+                             [&](index_t s, const step_codes_array& codes, std::uint64_t nonzeros) {
+                               for (; nonzeros != 0; nonzeros &= nonzeros - 1) {
+                                 const int i = std::countr_zero(nonzeros);
+                                 const index_t position = (s - first) * step_cols + i % step_cols;
+                                 rows[static_cast<std::size_t>(i / step_cols)].push_back(
+                                     {static_cast<std::uint8_t>(position), codes[static_cast<std::size_t>(i)]});
+                               }
+                             });
       std::size_t most = 0;
       for (const auto& row : rows) most = std::max(most, row.size());
       const std::size_t steps = (most + step_cols - 1) / step_cols;
@@ -175,7 +130,7 @@ class code_packer {
       for (std::size_t s = 0; s < steps; ++s)
         for (const auto& row : rows)
           for (std::size_t i = s * step_cols; i < (s + 1) * step_cols; ++i) {
-            const nonzero filler{0, static_cast<std::uint8_t>(zero_code())};
+            const nonzero filler{0, static_cast<std::uint8_t>(steps_.zero_code())};
             const nonzero& next = i < row.size() ? row[i] : filler;
             listed.positions.push_back(next.position);
             listed.codes.push_back(next.code);
@@ -219,6 +174,7 @@ class code_packer {
   const quantized_codes& q_;
   packed_format format_;
   panel_layout layout_;
+  code_steps steps_;
 };
 
 }  // namespace detail
@@ -244,9 +200,7 @@ packed_matrix pack_dense(const W& weights, float_format as = float_format::float
   const packed_format format{encoding::dense, bits, scheme::symmetric, false, std::max<index_t>(1, w.cols())};
   const panel_layout layout = layout_of(w.rows(), w.cols(), format);
   buffer_writer out(static_cast<std::size_t>(layout.panels * layout.panel_bytes));
-  std::vector<float> values;
-  for (index_t row = 0; row < w.rows(); ++row) {
-    read_floats(w, row, values, "weights");
+  for_each_finite_row<float>(w, finite_in_float("weights"), [&](index_t row, std::span<const float> values) {
     std::byte* next = out.data() + row / panel_rows * layout.panel_bytes + row % panel_rows * bits / 8;
     for (const float value : values) {
       if (as == float_format::float32)
@@ -255,7 +209,7 @@ packed_matrix pack_dense(const W& weights, float_format as = float_format::float
         put(next, bfloat_bits(value));
       next += panel_rows * bits / 8;
     }
-  }
+  });
   return {w.rows(), w.cols(), format, std::move(out).finish()};
 }
 

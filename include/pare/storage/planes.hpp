@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace pare::detail {
@@ -42,6 +44,12 @@ constexpr plane_list planes_of(int bits) {
   return list;
 }
 
+inline constexpr auto planes_by_bits = [] {
+  std::array<plane_list, 9> lists{};
+  for (int bits = 1; bits <= 8; ++bits) lists[static_cast<std::size_t>(bits)] = planes_of(bits);
+  return lists;
+}();
+
 // Vectors of 64 bytes that a plane of this width needs for `steps` steps.
 constexpr std::ptrdiff_t plane_vectors(int width, std::ptrdiff_t steps) { return (steps * width + 7) / 8; }
 
@@ -63,35 +71,43 @@ constexpr void for_each_plane(int bits, std::ptrdiff_t steps, std::ptrdiff_t ste
   const std::ptrdiff_t chunk = step / chunk_steps;
   const std::ptrdiff_t in_chunk = std::ptrdiff_t{step % chunk_steps};
   const std::ptrdiff_t rest = steps - chunk * chunk_steps;
-  std::ptrdiff_t offset = chunk * chunk_bytes(bits, chunk_steps);
-  for (const plane& p : planes_of(bits)) {
+  std::ptrdiff_t offset = chunk * bits * step_codes;  // a whole chunk has as many vectors as a code has bits
+  for (const plane& p : planes_by_bits[static_cast<std::size_t>(bits)]) {
     visit(offset + in_chunk * p.width / 8 * step_codes, static_cast<int>(in_chunk * p.width % 8), p);
     offset += plane_vectors(p.width, rest < chunk_steps ? rest : chunk_steps) * step_codes;
   }
 }
 
-// Adds the 64 codes of one step to planes that are zero there.
+// The bytes of a vector, eight to a word. Shifts that leave no bits in a neighbour's byte work on eight at once.
+using vector_words = std::array<std::uint64_t, step_codes / 8>;
+
+constexpr std::uint64_t in_each_byte(int value) { return 0x0101010101010101u * static_cast<std::uint64_t>(value); }
+
+// Adds the 64 codes of one step, each below 2^bits, to planes that are zero there.
 inline void write_step(std::byte* planes, int bits, std::ptrdiff_t steps, std::ptrdiff_t step,
                        std::span<const std::uint8_t, step_codes> codes) {
+  vector_words words;
+  std::memcpy(words.data(), codes.data(), sizeof words);
   for_each_plane(bits, steps, step, [&](std::ptrdiff_t offset, int bit, const plane& p) {
-    for (std::size_t i = 0; i < codes.size(); ++i) {
-      const int value = codes[i] >> p.low_bit & ((1 << p.width) - 1);
-      planes[static_cast<std::size_t>(offset) + i] |= static_cast<std::byte>(value << bit);
-    }
+    const std::uint64_t kept = in_each_byte((1 << p.width) - 1);
+    vector_words out;
+    std::memcpy(out.data(), planes + offset, sizeof out);
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] |= (words[i] >> p.low_bit & kept) << bit;
+    std::memcpy(planes + offset, out.data(), sizeof out);
   });
 }
 
 // The 64 codes of one step.
 inline std::array<std::uint8_t, step_codes> read_step(const std::byte* planes, int bits, std::ptrdiff_t steps,
                                                       std::ptrdiff_t step) {
-  std::array<std::uint8_t, step_codes> codes{};
+  vector_words words{};
   for_each_plane(bits, steps, step, [&](std::ptrdiff_t offset, int bit, const plane& p) {
-    for (std::size_t i = 0; i < codes.size(); ++i) {
-      const int byte = std::to_integer<int>(planes[static_cast<std::size_t>(offset) + i]);
-      codes[i] = static_cast<std::uint8_t>(codes[i] | (byte >> bit & ((1 << p.width) - 1)) << p.low_bit);
-    }
+    const std::uint64_t kept = in_each_byte((1 << p.width) - 1);
+    vector_words in;
+    std::memcpy(in.data(), planes + offset, sizeof in);
+    for (std::size_t i = 0; i < in.size(); ++i) words[i] |= (in[i] >> bit & kept) << p.low_bit;
   });
-  return codes;
+  return std::bit_cast<std::array<std::uint8_t, step_codes>>(words);
 }
 
 // Code `index` (0 to 63) of one step.

@@ -85,9 +85,14 @@ class matrix_view {
       for (index_t row = 0; row < count; ++row) read_row(first + row, out + row * cols());
       return;
     }
-    for (index_t col = 0; col < cols(); ++col) {
-      const T* in = data_ + first * row_stride_ + col * inner_strides_[2];
-      for (index_t row = 0; row < count; ++row) out[row * cols() + col] = static_cast<Out>(in[row * row_stride_]);
+    constexpr index_t cols_at_once = 8;  // few enough to stay cached while the rows are read, even a power of two apart
+    for (index_t begin = 0; begin < cols(); begin += cols_at_once) {
+      const index_t end = std::min(begin + cols_at_once, cols());
+      for (index_t row = 0; row < count; ++row) {
+        const T* in = data_ + (first + row) * row_stride_;
+        for (index_t col = begin; col < end; ++col)
+          out[row * cols() + col] = static_cast<Out>(in[col * inner_strides_[2]]);
+      }
     }
   }
 

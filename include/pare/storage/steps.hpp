@@ -1,0 +1,132 @@
+// Codes in the order of the panel layout, step by step.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include <pare/quantize/codes.hpp>
+#include <pare/storage/panel.hpp>
+
+namespace pare::detail {
+
+inline std::optional<int> code_of_zero_level(const quantized_codes& q) {
+  const auto zero = std::find(q.levels.begin(), q.levels.end(), 0);
+  if (zero == q.levels.end()) return std::nullopt;
+  return static_cast<int>(zero - q.levels.begin());
+}
+
+using step_codes_array = std::array<std::uint8_t, step_codes>;
+
+// The steps of a matrix of codes, which must outlive it.
+class code_steps {
+ public:
+  code_steps(const quantized_codes& q, const packed_format& format, const panel_layout& layout)
+      : q_(q), group_size_(format.group_size), layout_(layout) {
+    for (int code = 0; code < 1 << q.bits; ++code)
+      nonzero_[static_cast<std::size_t>(code)] =
+          q.has_codebook() ? q.levels[static_cast<std::size_t>(code)] != 0 : code != zero_code();
+  }
+
+  // The code that dequantizes to zero, or to any value where rows or inputs are padding.
+  int zero_code() const {
+    if (q_.has_codebook()) return code_of_zero_level(q_).value_or(0);
+    return q_.scheme == scheme::asymmetric ? 0 : 1 << (q_.bits - 1) >> (q_.bits == 1);
+  }
+
+  // Calls visit(step, codes) for `count` steps of a panel from `first` on.
+  template <class Visit>
+  void for_each(index_t panel, index_t first, index_t count, const Visit& visit) const {
+    std::array<step_codes_array, gathered_steps> gathered;
+    for (index_t done = 0; done < count; done += gathered_steps) {
+      const index_t some = std::min(gathered_steps, count - done);
+      gather(panel, first + done, some, gathered);
+      for (index_t s = 0; s < some; ++s) visit(first + done + s, gathered[static_cast<std::size_t>(s)]);
+    }
+  }
+
+  // Calls visit(step, codes, nonzeros) for `count` steps of a panel from `first` on; bit i of `nonzeros` is set where
+  // weight i is there and not zero.
+  template <class Visit>
+  void for_each_listed(index_t panel, index_t first, index_t count, const Visit& visit) const {
+    index_t known_group = -1;
+    std::uint64_t zeros = 0;
+    for_each(panel, first, count, [&](index_t step, const step_codes_array& codes) {
+      if (const index_t group = step / layout_.group_steps; group != known_group) {
+        known_group = group;
+        zeros = zero_rows(panel, group);
+      }
+      std::uint64_t bits = 0;
+      for (std::size_t i = 0; i < codes.size(); ++i) bits |= std::uint64_t{nonzero_[codes[i]]} << i;
+      visit(step, codes, bits & weights_in(panel, step) & ~zeros);
+    });
+  }
+
+ private:
+  // Steps whose codes are gathered together: a cache line of each row's.
+  static constexpr index_t gathered_steps = 16;
+
+  // The columns [begin, end) that a step covers.
+  struct step_range {
+    index_t begin, end;
+  };
+
+  step_range columns_of(index_t step) const {
+    const index_t group = step / layout_.group_steps;
+    const index_t begin = group * group_size_ + (step - group * layout_.group_steps) * step_cols;
+    return {begin, std::min({begin + step_cols, (group + 1) * group_size_, q_.cols})};
+  }
+
+  // Steps [first, first + count) of a panel; what is padding has the code of zero.
+  void gather(index_t panel, index_t first, index_t count,
+              std::array<step_codes_array, gathered_steps>& gathered) const {
+    std::array<step_range, gathered_steps> columns;
+    bool whole = q_.rows - panel * panel_rows >= panel_rows;
+    for (std::size_t s = 0; s < static_cast<std::size_t>(count); ++s) {
+      columns[s] = columns_of(first + static_cast<index_t>(s));
+      whole = whole && columns[s].end - columns[s].begin == step_cols;
+    }
+    if (!whole)
+      for (step_codes_array& codes : gathered) codes.fill(static_cast<std::uint8_t>(zero_code()));
+    const index_t rows = std::min(panel_rows, q_.rows - panel * panel_rows);
+    const std::uint8_t* row = q_.codes.data() + panel * panel_rows * q_.cols;
+    for (index_t r = 0; r < rows; ++r, row += q_.cols)
+      for (std::size_t s = 0; s < static_cast<std::size_t>(count); ++s) {
+        std::uint8_t* const out = gathered[s].data() + r * step_cols;
+        if (whole)
+          std::memcpy(out, row + columns[s].begin, step_cols);
+        else
+          std::copy(row + columns[s].begin, row + columns[s].end, out);
+      }
+  }
+
+  // Rows of a panel whose weights in a group are all zero, by a scale of zero: their bits in a step's mask.
+  std::uint64_t zero_rows(index_t panel, index_t group) const {
+    std::uint64_t bits = 0;
+    for (index_t r = 0; r < panel_rows && panel * panel_rows + r < q_.rows; ++r) {
+      const index_t row = panel * panel_rows + r;
+      const std::size_t at = static_cast<std::size_t>(row * q_.groups() + group * group_size_ / q_.group_size);
+      if (q_.unit[static_cast<std::size_t>(row)] == 0 || half_value(q_.scale[at]) == 0)
+        bits |= std::uint64_t{0xf} << (r * step_cols);
+    }
+    return bits;
+  }
+
+  // The bits of a step that hold a weight and not padding.
+  std::uint64_t weights_in(index_t panel, index_t step) const {
+    const auto [begin, end] = columns_of(step);
+    const index_t rows = std::min(panel_rows, q_.rows - panel * panel_rows);
+    const std::uint64_t row = (std::uint64_t{1} << (end - begin)) - 1;
+    std::uint64_t bits = 0;
+    for (index_t r = 0; r < rows; ++r) bits |= row << (r * step_cols);
+    return bits;
+  }
+
+  const quantized_codes& q_;
+  index_t group_size_;
+  panel_layout layout_;
+  std::array<bool, 256> nonzero_{};  // whether a code stands for another level than zero
+};
+
+}  // namespace pare::detail
