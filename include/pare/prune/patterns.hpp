@@ -109,9 +109,11 @@ void keep_largest(std::span<const Key> keys, index_t keep, mask& kept, index_t r
   if (keys.size() <= few) return kept.set_run(row, col, largest_of_few(keys, keep));
   scratch.assign(keys.begin(), keys.end());
   cut<Key> limit = select_largest_of(scratch, keep);
-  for (const Key key : keys) {
-    if (limit.keeps(key)) kept.set(row, col);
-    ++col;
+  for (key_block<Key> block{}; !keys.empty(); col += std::ssize(block)) {
+    const auto next = keys.first(std::min(keys.size(), block.size()));
+    std::fill(std::copy(next.begin(), next.end(), block.begin()), block.end(), Key{0});
+    keep_above(block, limit, kept, row, col);
+    keys = keys.subspan(next.size());
   }
 }
 
@@ -189,8 +191,13 @@ mask make_mask(const importance<Compute>& ranking, const blocks& pattern) {
   const mask kept_blocks = make_mask(block_ranking, sparsity{pattern.sparsity});
   mask kept(ranking.rows(), ranking.cols());
   for (index_t row = 0; row < ranking.rows(); ++row)
-    for (index_t col = 0; col < ranking.cols(); ++col)
-      kept.set(row, col, kept_blocks.test(row / pattern.rows, col / pattern.cols));
+    for (index_t block = 0; block < grid_cols; ++block) {
+      if (!kept_blocks.test(row / pattern.rows, block)) continue;
+      const index_t begin = block * pattern.cols;
+      const index_t end = begin + std::min(pattern.cols, ranking.cols() - begin);
+      for (index_t col = begin; col < end; col += mask::word_bits)
+        kept.set_run(row, col, ~mask::word_type{0} >> (mask::word_bits - std::min(mask::word_bits, end - col)));
+    }
   return kept;
 }
 

@@ -63,15 +63,19 @@ block_bits compare(const key_block<Key>& keys, const bracket<Key>& ends) noexcep
   return bits;
 }
 
-// The mask of what a cut keeps; `limit` counts the ties down, so that it can go on to the next tensor.
+// Keeps what a cut keeps of a block of keys that starts at a column; counts its ties down.
+template <class Key>
+void keep_above(const key_block<Key>& keys, cut<Key>& limit, mask& kept, index_t row, index_t col) {
+  auto [above, ties] = compare(keys, {limit.key - 1, limit.key});
+  for (; ties != 0 && limit.ties > 0; ties &= ties - 1, --limit.ties) above |= ties & (~ties + 1);
+  kept.set_run(row, col, above);
+}
+
+// The mask of what a cut keeps; `limit` can go on to the next tensor.
 template <class Compute>
 mask mask_above(const importance<Compute>& ranking, cut<order_key_t<Compute>>& limit) {
   mask kept(ranking.rows(), ranking.cols());
-  for_each_block(ranking, [&](index_t row, index_t col, const auto& keys) {
-    auto [above, ties] = compare(keys, {limit.key - 1, limit.key});
-    for (; ties != 0 && limit.ties > 0; ties &= ties - 1, --limit.ties) above |= ties & (~ties + 1);
-    kept.set_run(row, col, above);
-  });
+  for_each_block(ranking, [&](index_t row, index_t col, const auto& keys) { keep_above(keys, limit, kept, row, col); });
   return kept;
 }
 

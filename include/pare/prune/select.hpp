@@ -64,16 +64,20 @@ cut<Key> select_largest(const ForEachKey& for_each_key, index_t keep) {
   return {found, keep};
 }
 
-// The same for keys at hand, whose order is lost.
+// The same for keys at hand, which are lost: as long as they are many, a histogram of a digit tells which to look at.
 template <std::unsigned_integral Key>
 cut<Key> select_largest_of(std::vector<Key>& keys, index_t keep) {
   if (keep == 0) return {std::numeric_limits<Key>::max(), 0};
-  constexpr std::size_t few = 1024;  // below that, histograms cost more than they save
-  if (keys.size() > few) {
-    const auto for_each_key = [&keys](const auto& visit) {
-      for (const Key key : keys) visit(key);
-    };
-    return select_largest<Key>(for_each_key, keep);
+  constexpr std::size_t few = 1024;  // below that, a histogram costs more than it saves
+  constexpr int digit_bits = 11;
+  for (int shift = std::numeric_limits<Key>::digits - digit_bits; keys.size() > few && shift >= 0;
+       shift -= digit_bits) {
+    const auto digit_of = [shift](Key key) { return key >> shift & ((1 << digit_bits) - 1); };
+    std::array<index_t, std::size_t{1} << digit_bits> histogram{};
+    for (const Key key : keys) ++histogram[digit_of(key)];
+    Key digit = (1 << digit_bits) - 1;
+    while (histogram[digit] < keep) keep -= histogram[digit--];
+    std::erase_if(keys, [&](Key key) { return digit_of(key) != digit; });
   }
   const auto last = keys.begin() + (keep - 1);
   std::nth_element(keys.begin(), last, keys.end(), std::greater<>());

@@ -6,7 +6,7 @@
 #include <variant>
 
 #include <pare/tensor/eigen.hpp>
-#include <pare/tensor/matrix_view.hpp>
+#include <pare/tensor/finite.hpp>
 
 namespace pare {
 
