@@ -71,9 +71,13 @@ inline product packed_product(const pare::packed_matrix& w, const Eigen::MatrixX
       .rounding = std::move(rounds)};
 }
 
-// With weights of 32 bits.
-inline product float_product(const dense_matrix& w, const Eigen::MatrixXf& x, const packed_options& how = {}) {
-  return packed_product(pare::pack_dense(w), x, how, {.weights = w});
+// With weights that are floats.
+inline product float_product(const dense_matrix& w, const Eigen::MatrixXf& x, pare::float_format as,
+                             const packed_options& how = {}) {
+  const pare::packed_matrix packed = pare::pack_dense(w, as);
+  rounding rounds{.weights = dense_matrix(w.rows(), w.cols())};
+  dequantize(packed, rounds.weights);
+  return packed_product(packed, x, how, std::move(rounds));
 }
 
 // With quantized weights: those that the codes stand for.

@@ -23,7 +23,7 @@ inline void with_batch(pare::index_t batch, const settings& how, report& into) {
   const std::string name = "4 bits, float inputs";
   const entry with_floats = all.add(
       name, quantized_job(name, w, x, grouped(4, 32), {.inputs = pare::precision::float32}), {memory, multiply_adds});
-  all.add("32 bits", float_job("32 bits", w, x), {memory, multiply_adds});
+  add_float_products(all, w, x, {memory, multiply_adds});
   const dense_peers peers = add_dense_peers(all, w, x, {memory, multiply_adds}, {memory, products.narrow});
   all.run();
   for (std::size_t i = 0; i < entries.size(); ++i) all.of_peak(entries[i], fractions[i]);

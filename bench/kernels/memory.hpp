@@ -38,7 +38,7 @@ inline void peers_from_memory(const settings& how, report& into) {
   const entry eight = quantized("8 bits", 8, pare::precision::int8);
   const entry four = quantized("4 bits", 4, pare::precision::int8);
   const entry with_floats = quantized("4 bits, float inputs", 4, pare::precision::float32);
-  all.add("32 bits", float_job("32 bits", w, x), {memory, multiply_adds});
+  add_float_products(all, w, x, {memory, multiply_adds});
   const dense_peers peers = add_dense_peers(all, w, x, {memory, multiply_adds}, {memory, products.narrow});
   all.run();
   all.times_as_fast(eight, peers.onednn_int8, 1);

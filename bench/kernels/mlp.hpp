@@ -1,6 +1,7 @@
 // A perceptron of 784-300-100-10 neurons, one sample at a time, with everything in the caches.
 #pragma once
 
+#include <pare/kernels/fastest.hpp>
 #include <pare/prune/prune.hpp>
 #include <pare/train/convert.hpp>
 
@@ -94,8 +95,11 @@ inline void with_perceptron(const settings& how, report& into) {
   add("8 bits", quantize(to_network(model), grouped(8, 32)), products.wide);
   const entry four = add("4 bits", quantize(to_network(model), grouped(4, 32)), products.narrow);
   for (pare::dense_layer& layer : model.layers) prune(layer.weights, pare::sparsity{0.9});
-  const entry sparse = add("4 bits, 90 % zeros, sparse",
-                           quantize(to_network(model), grouped(4, 784), pare::encoding::sparse), products.narrow);
+  const auto fastest = [](const auto& weights) {
+    return pack_fastest(quantize_codes(weights, grouped(4, 784))).matrix;
+  };
+  const entry sparse = add("4 bits, 90 % zeros, fastest encoding",
+                           repack(to_network(model), fastest, pare::precision::int8), products.narrow);
   all.run(100);
   all.microseconds(four, 2.2);
   all.microseconds(sparse, 1.5);

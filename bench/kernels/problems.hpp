@@ -30,8 +30,11 @@ inline job quantized_job(const std::string& name, const dense_matrix& w, const E
   return checked(name, quantized_product(quantize_codes(w, options), x, how), x);
 }
 
-inline job float_job(const std::string& name, const dense_matrix& w, const Eigen::MatrixXf& x) {
-  return checked(name, float_product(w, x), x);
+// Adds our products with weights that are floats.
+inline void add_float_products(contest& all, const dense_matrix& w, const Eigen::MatrixXf& x, const bounds& of) {
+  for (const auto& [name, as] :
+       {std::pair("f32", pare::float_format::float32), std::pair("bf16", pare::float_format::bfloat16)})
+    all.add(name, checked(name, float_product(w, x, as), x), of);
 }
 
 // The peers that goals speak of.
