@@ -117,5 +117,11 @@ inline i32x16 column(u8x64 codes) {
       _mm_setr_epi8(Place, -1, -1, -1, Place + 4, -1, -1, -1, Place + 8, -1, -1, -1, Place + 12, -1, -1, -1);
   return _mm512_shuffle_epi8(codes.v, _mm512_broadcast_i32x4(from));
 }
+// The lookup regards bits 0 to 3 of a lane alone.
+inline constexpr bool looks_up_columns = true;
+template <int Place>
+inline f32x16 lookup_column(f32x16 table, u8x64 codes) {
+  return _mm512_permutexvar_ps(_mm512_srli_epi32(codes.v, 8 * Place), table);
+}
 // Always inlined: g++ 12 takes a function that only prefetches for one without effect and drops the call.
 [[gnu::always_inline]] inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }

@@ -39,10 +39,34 @@ struct code_columns {
   const std::byte* codes;
   i32x16 zeros;
 
+  code_columns(const group_parameters& parameters, index_t group, const std::byte* from)
+      : codes(from), zeros(parameters.zeros(group)) {}
+
   template <int Place>
   PARE_INLINE f32x16 get(index_t step) const {
     return to_float(sub(column<Place>(load_codes(codes + step * step_codes)), zeros));
   }
+};
+
+// Codes below 16 with the same zero everywhere, by a table of what they stand for.
+struct small_code_columns {
+  using state = scaled_state;
+  const std::byte* codes;
+  f32x16 values;
+
+  small_code_columns(const group_parameters& parameters, index_t group, const std::byte* from)
+      : codes(from), values(to_float(sub(load_u8(first_16), parameters.zeros(group)))) {}
+
+  template <int Place>
+  PARE_INLINE f32x16 get(index_t step) const {
+    return lookup_column<Place>(values, load_codes(codes + step * step_codes));
+  }
+
+ private:
+  static constexpr std::byte first_16[16] = {std::byte{0},  std::byte{1},  std::byte{2},  std::byte{3},
+                                             std::byte{4},  std::byte{5},  std::byte{6},  std::byte{7},
+                                             std::byte{8},  std::byte{9},  std::byte{10}, std::byte{11},
+                                             std::byte{12}, std::byte{13}, std::byte{14}, std::byte{15}};
 };
 
 struct float_columns {
@@ -71,11 +95,11 @@ PARE_INLINE void for_each_part(const packed_matrix& w, const group_parameters& p
                                Visit&& visit) {
   constexpr index_t most_steps = 64;
   const panel_layout& layout = w.layout();
-  if constexpr (std::is_same_v<Columns, code_columns>) {
+  if constexpr (std::is_same_v<typename Columns::state, scaled_state>) {
     for_each_decoded<most_steps>(w, panel, [&](step_range range, const std::byte* codes) {
       for_each_group_part(layout, range, [&](index_t group, step_range part, bool begins, bool ends) {
         const std::byte* from = codes + (part.begin - range.begin) * step_codes;
-        visit(group, part, begins, ends, code_columns{from, parameters.zeros(group)});
+        visit(group, part, begins, ends, Columns(parameters, group, from));
       });
     });
   } else {
@@ -183,6 +207,10 @@ void multiply_columns(const multiply_arguments& a) {
 
 inline void multiply_float(const multiply_arguments& a) noexcept {
   const packed_format& format = a.weights->format();
+  if constexpr (looks_up_columns) {
+    const bool small = format.bits <= 4 && !format.codebook && format.scheme != scheme::asymmetric;
+    if (small) return multiply_columns<small_code_columns>(a);
+  }
   if (format.encoding != encoding::dense) return multiply_columns<code_columns>(a);
   format.bits == 16 ? multiply_columns<bfloat_columns>(a) : multiply_columns<float_columns>(a);
 }

@@ -210,5 +210,6 @@ inline i32x16 column(const u8x64& codes) {
       return vreinterpretq_s32_u32(vandq_u32(vshrq_n_u32(lanes, 8 * Place), vdupq_n_u32(255)));
   });
 }
+inline constexpr bool looks_up_columns = false;
 // Always inlined: g++ 12 takes a function that only prefetches for one without effect and drops the call.
 [[gnu::always_inline]] inline void prefetch(const void* p) { __builtin_prefetch(p); }
