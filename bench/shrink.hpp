@@ -30,7 +30,7 @@ inline pare::mlp without_neurons(pare::mlp model, double kept, pare::neuron_scor
     pare::dense_layer& in = model.layers[i];
     pare::dense_layer& out = model.layers[i + 1];
     const auto end = model.layers.begin() + static_cast<std::ptrdiff_t>(i + 1);
-    const Eigen::MatrixXf hidden = pare::forward({{model.layers.begin(), end}}, inputs);
+    const Eigen::MatrixXf hidden = pare::forward(pare::mlp{{model.layers.begin(), end}}, inputs);
     pare::narrowed_layers narrow = remove_neurons(
         in.weights, in.bias, out.weights, out.bias, pare::sparsity{1.0 - kept},
         {.score = score, .mean = hidden.rowwise().mean(), .mean_magnitude = hidden.cwiseAbs().rowwise().mean()});
