@@ -71,19 +71,8 @@ class listed_steps {
   alignas(64) std::byte positions_[most * step_codes];
 };
 
-// Readers of whole panels: read(steps, out) writes the next steps in the order of columns as bytes, with the zero level
-// where a code has been left out. Whole chunks, but for the last time.
-
-class codes_reader {
- public:
-  codes_reader(const packed_matrix& w, index_t panel)
-      : codes_(w.format(), w.panel(panel) + w.layout().values_at, w.levels()) {}
-
-  void read(index_t steps, std::byte* out) { codes_.read(steps, out); }
-
- private:
-  code_reader codes_;
-};
+// Readers of whole panels, of which code_reader is one: read(steps, out) writes the next steps in the order of columns
+// as bytes, with the zero level where a code has been left out. Whole chunks, but for the last time.
 
 class bitmap_reader {
  public:
@@ -181,8 +170,7 @@ void read_from(void* reader, index_t steps, std::byte* out) {
 }
 
 template <class Reader, class Use>
-void use_reader(const packed_matrix& w, index_t panel, Use&& use) {
-  Reader reader(w, panel);
+void use_reader(Reader&& reader, Use&& use) {
   use(any_reader{&reader, read_from<Reader>});
 }
 
@@ -190,10 +178,10 @@ void use_reader(const packed_matrix& w, index_t panel, Use&& use) {
 template <class Use>
 void use_any_reader(const packed_matrix& w, index_t panel, Use&& use) {
   switch (w.format().encoding) {
-    case encoding::bitmap: return use_reader<bitmap_reader>(w, panel, use);
+    case encoding::bitmap: return use_reader(bitmap_reader(w, panel), use);
     case encoding::sparse:
-    case encoding::very_sparse: return use_reader<sparse_reader>(w, panel, use);
-    default: return use_reader<codes_reader>(w, panel, use);
+    case encoding::very_sparse: return use_reader(sparse_reader(w, panel), use);
+    default: return use_reader(code_reader(w.format(), w.panel(panel) + w.layout().values_at, w.levels()), use);
   }
 }
 

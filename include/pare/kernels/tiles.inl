@@ -5,7 +5,7 @@
 inline constexpr index_t slice_samples = 64;
 
 // Calls visit(tile, first) for tiles that cover `samples`; the number of samples in one is a constant, Tile or 1. A
-// rest of less than half a tile is taken one by one, a longer one by a tile that hangs over.
+// rest of up to half a tile is taken one by one, a longer one by a tile that hangs over.
 template <int Tile, class Visit>
 PARE_INLINE void for_each_tile(index_t samples, Visit&& visit) {
   constexpr index_t half = Tile / 2;

@@ -68,11 +68,11 @@ class code_steps {
   static constexpr index_t gathered_steps = 16;
 
   // The columns [begin, end) that a step covers.
-  struct step_range {
+  struct column_range {
     index_t begin, end;
   };
 
-  step_range columns_of(index_t step) const {
+  column_range columns_of(index_t step) const {
     const index_t group = step / layout_.group_steps;
     const index_t begin = group * group_size_ + (step - group * layout_.group_steps) * step_cols;
     return {begin, std::min({begin + step_cols, (group + 1) * group_size_, q_.cols})};
@@ -81,7 +81,7 @@ class code_steps {
   // Steps [first, first + count) of a panel; what is padding has the code of zero.
   void gather(index_t panel, index_t first, index_t count,
               std::array<step_codes_array, gathered_steps>& gathered) const {
-    std::array<step_range, gathered_steps> columns;
+    std::array<column_range, gathered_steps> columns;
     bool whole = q_.rows - panel * panel_rows >= panel_rows;
     for (std::size_t s = 0; s < static_cast<std::size_t>(count); ++s) {
       columns[s] = columns_of(first + static_cast<index_t>(s));
