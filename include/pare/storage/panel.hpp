@@ -14,9 +14,9 @@ namespace pare {
 enum class encoding {
   dense,        // floats of 32 bits, or of 16 (bfloat16: the upper half of those)
   codes,        // k-bit codes in planes
-  bitmap,       // a 64-bit mask per step and k-bit codes of the nonzeros only: the smallest up to some 95 % of zeros
+  bitmap,       // a 64-bit mask per step and k-bit codes of the nonzeros only: the smallest up to 92 to 94 % of zeros
   sparse,       // k-bit codes of the nonzeros only, with 6-bit positions in blocks of 64 columns: time for those alone
-  very_sparse,  // the same with 8-bit positions in blocks of 256 columns: better from some 98 % of zeros on
+  very_sparse,  // the same with 8-bit positions in blocks of 256 columns: fewer steps, each of more work
 };
 
 constexpr std::string_view name(encoding e) {
