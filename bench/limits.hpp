@@ -34,11 +34,9 @@ struct peak_table {
   std::int32_t (*read[3])(const std::byte* begin, const std::byte* end);  // by way_to_read
 };
 
-#define PARE_EVERY_KERNEL "peaks.inl"
 #define PARE_EVERY_SUM "peaks.inl"
 #include <pare/kernels/every_set.inl>
 #undef PARE_EVERY_SUM
-#undef PARE_EVERY_KERNEL
 
 }  // namespace peaks
 

@@ -116,6 +116,22 @@ template <int Bit, int Width, int To>
 inline u8x64 field(u8x64 x) {
   return {field_256<Bit, Width, To>(x.a), field_256<Bit, Width, To>(x.b)};
 }
+inline __m256i field_256(__m256i v, __m128i bit, __m128i to, __m256i mask) {
+  return _mm256_and_si256(_mm256_sll_epi16(_mm256_srl_epi16(v, bit), to), mask);
+}
+inline u8x64 field(u8x64 x, int bit, u8x64 mask) {
+  const __m128i down = _mm_cvtsi32_si128(bit);
+  return {_mm256_and_si256(_mm256_srl_epi16(x.a, down), mask.a), _mm256_and_si256(_mm256_srl_epi16(x.b, down), mask.b)};
+}
+inline u8x64 field(u8x64 x, int bit, int to, u8x64 mask) {
+  const __m128i down = _mm_cvtsi32_si128(bit);
+  const __m128i up = _mm_cvtsi32_si128(to);
+  return {field_256(x.a, down, up, mask.a), field_256(x.b, down, up, mask.b)};
+}
+inline u8x64 splat_code(std::uint8_t x) {
+  const __m256i all = _mm256_set1_epi8(static_cast<char>(x));
+  return {all, all};
+}
 inline u8x64 bit_or(u8x64 x, u8x64 y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
 struct table16 {
   __m256i v;

@@ -75,6 +75,14 @@ inline u8x64 field(u8x64 a) {
   if constexpr (Bit < To) v = _mm512_slli_epi16(v, To - Bit);
   return {_mm512_and_si512(v, _mm512_set1_epi8(static_cast<char>(((1 << Width) - 1) << To)))};
 }
+inline u8x64 field(u8x64 a, int bit, u8x64 mask) {
+  return {_mm512_and_si512(_mm512_srl_epi16(a.v, _mm_cvtsi32_si128(bit)), mask.v)};
+}
+inline u8x64 field(u8x64 a, int bit, int to, u8x64 mask) {
+  const __m512i down = _mm512_srl_epi16(a.v, _mm_cvtsi32_si128(bit));
+  return {_mm512_and_si512(_mm512_sll_epi16(down, _mm_cvtsi32_si128(to)), mask.v)};
+}
+inline u8x64 splat_code(std::uint8_t x) { return {_mm512_set1_epi8(static_cast<char>(x))}; }
 inline u8x64 bit_or(u8x64 a, u8x64 b) { return {_mm512_or_si512(a.v, b.v)}; }
 using table16 = u8x64;
 inline table16 load_table(const std::uint8_t* p) {

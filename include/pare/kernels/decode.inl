@@ -41,35 +41,64 @@ PARE_INLINE void prefetch_chunk(const std::byte* planes) {
   for (index_t line = 0; line < chunk_bytes(Bits, chunk_steps); line += 64) prefetch(planes + line + prefetch_distance);
 }
 
-// ---- To bytes.
+// ---- To bytes: plane after plane, with as little code as can be.
 
-template <int Bits, int... Step>
-PARE_INLINE void decode_chunk(const chunk_planes<Bits>& chunk, index_t steps, std::byte* out,
-                              std::integer_sequence<int, Step...>) {
-  ((Step < steps ? store_codes(out + Step * step_codes, decode_step<Bits, Step>(chunk)) : void()), ...);
-}
-
-template <int Bits>
-void decode_planes(const std::byte* planes, index_t steps, std::byte* out) {
-  constexpr std::make_integer_sequence<int, chunk_steps> each;
-  for (; steps >= chunk_steps; steps -= chunk_steps, out += chunk_steps * step_codes) {
-    prefetch_chunk<Bits>(planes);
-    decode_chunk<Bits>({planes, chunk_steps}, chunk_steps, out, each);
-    planes += chunk_bytes(Bits, chunk_steps);
+// A plane of a whole chunk, written as bytes, or added to those that planes before have left there.
+template <int Width, bool Add>
+void decode_plane(const std::byte* vectors, int low_bit, std::byte* out) {
+  const u8x64 mask = splat_code(static_cast<std::uint8_t>(((1 << Width) - 1) << (Add ? low_bit : 0)));
+  for (int vector = 0; vector < Width; ++vector, vectors += step_codes) {
+    prefetch(vectors + prefetch_distance);
+    const u8x64 bytes = load_codes(vectors);
+    PARE_UNROLL
+    for (int bit = 0; bit < 8; bit += Width, out += step_codes) {
+      if constexpr (Add)
+        store_codes(out, bit_or(load_codes(out), field(bytes, bit, low_bit, mask)));
+      else
+        store_codes(out, field(bytes, bit, mask));
+    }
   }
-  if (steps > 0) decode_chunk<Bits>({planes, steps}, steps, out, each);
 }
 
-// Writes the codes of a run of steps, which begins a chunk, as bytes.
+// The first steps of a plane of a last chunk.
+inline void decode_steps(plane p, const std::byte* vectors, index_t steps, std::byte* out) {
+  const u8x64 mask = splat_code(static_cast<std::uint8_t>(((1 << p.width) - 1) << p.low_bit));
+  for (index_t s = 0; s < steps; ++s, out += step_codes) {
+    const u8x64 bytes = load_codes(vectors + s * p.width / 8 * step_codes);
+    const u8x64 codes = field(bytes, static_cast<int>(s * p.width % 8), p.low_bit, mask);
+    store_codes(out, p.low_bit > 0 ? bit_or(load_codes(out), codes) : codes);
+  }
+}
+
+inline void decode_plane(plane p, const std::byte* vectors, std::byte* out) {
+  switch (p.width) {
+    case 1:
+      return p.low_bit > 0 ? decode_plane<1, true>(vectors, p.low_bit, out) : decode_plane<1, false>(vectors, 0, out);
+    case 2:
+      return p.low_bit > 0 ? decode_plane<2, true>(vectors, p.low_bit, out) : decode_plane<2, false>(vectors, 0, out);
+    case 4: return decode_plane<4, false>(vectors, 0, out);
+    default: return decode_plane<8, false>(vectors, 0, out);
+  }
+}
+
+// Writes the bits of the codes of a run of steps, which begins a chunk, as bytes.
 inline void decode_planes(int bits, const std::byte* planes, index_t steps, std::byte* out) {
-  switch (bits) {
-    case 1: return decode_planes<1>(planes, steps, out);
-    case 2: return decode_planes<2>(planes, steps, out);
-    case 3: return decode_planes<3>(planes, steps, out);
-    case 4: return decode_planes<4>(planes, steps, out);
-    case 5: return decode_planes<5>(planes, steps, out);
-    case 6: return decode_planes<6>(planes, steps, out);
-    case 7: return decode_planes<7>(planes, steps, out);
-    default: return decode_planes<8>(planes, steps, out);
+  const plane_list& list = planes_by_bits[static_cast<std::size_t>(bits)];
+  for (; steps >= chunk_steps; steps -= chunk_steps, out += chunk_steps * step_codes)
+    for (const plane& p : list) {
+      decode_plane(p, planes, out);
+      planes += p.width * step_codes;
+    }
+  for (const plane& p : list) {
+    decode_steps(p, planes, steps, out);
+    planes += plane_vectors(p.width, steps) * step_codes;
   }
+}
+
+// The same as codes: 1-bit codes become 0 and 2.
+inline void decode_codes(int bits, const std::byte* planes, index_t steps, std::byte* out) {
+  decode_planes(bits, planes, steps, out);
+  if (bits > 1) return;
+  for (const std::byte* end = out + steps * step_codes; out != end; out += step_codes)
+    store_codes(out, field(load_codes(out), 0, 1, splat_code(2)));
 }

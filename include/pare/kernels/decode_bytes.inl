@@ -8,16 +8,16 @@ class code_reader {
   code_reader(int bits, const std::byte* planes) : bits_(bits), levels_(nullptr), next_(planes) {}
 
   void read(index_t steps, std::byte* out) {
-    decode_planes(bits_, next_, steps, out);
+    const std::byte* planes = next_;
     next_ += steps / chunk_steps * chunk_bytes(bits_, chunk_steps);
-    if (levels_ == nullptr) return;
+    if (levels_ == nullptr) return decode_codes(bits_, planes, steps, out);
+    decode_planes(bits_, planes, steps, out);
     const std::byte* end = out + steps * step_codes;
-    if (bits_ > 1 && bits_ <= 4) {
+    if (bits_ <= 4) {
       const table16 table = load_table(levels_);
       for (; out != end; out += step_codes) store_codes(out, lookup(table, load_codes(out)));
     } else {
-      for (; out != end; ++out)
-        *out = static_cast<std::byte>(levels_[std::to_integer<std::size_t>(*out) >> (bits_ == 1)]);
+      for (; out != end; ++out) *out = static_cast<std::byte>(levels_[std::to_integer<std::size_t>(*out)]);
     }
   }
 
@@ -156,61 +156,43 @@ class sparse_reader {
   std::byte block_[most_block_steps * step_codes];
 };
 
-// Any reader.
-struct any_reader {
-  void* reader;
-  void (*read_next)(void* reader, index_t steps, std::byte* out);
+inline step_range next_steps(const packed_matrix& w, index_t begin, index_t most) {
+  const index_t steps = w.layout().steps;
+  return {begin, begin + most < steps ? begin + most : steps};
+}
 
-  void read(index_t steps, std::byte* out) { read_next(reader, steps, out); }
-};
+// Steps that are gone over at a time: they and the inputs of a tile stay in the first-level cache.
+inline constexpr index_t most_decoded_steps = 128;
+inline constexpr index_t most_stored_steps = 256;
 
 template <class Reader>
-void read_from(void* reader, index_t steps, std::byte* out) {
-  static_cast<Reader*>(reader)->read(steps, out);
-}
-
-template <class Reader, class Use>
-void use_reader(Reader&& reader, Use&& use) {
-  use(any_reader{&reader, read_from<Reader>});
-}
-
-// Calls use(reader) with a reader for whichever encoding the codes have.
-template <class Use>
-void use_any_reader(const packed_matrix& w, index_t panel, Use&& use) {
-  switch (w.format().encoding) {
-    case encoding::bitmap: return use_reader(bitmap_reader(w, panel), use);
-    case encoding::sparse:
-    case encoding::very_sparse: return use_reader(sparse_reader(w, panel), use);
-    default: return use_reader(code_reader(w.format(), w.panel(panel) + w.layout().values_at, w.levels()), use);
+void visit_decoded(Reader&& reader, const packed_matrix& w, index_t most, step_visitor visit) {
+  alignas(64) std::byte codes[most_decoded_steps * step_codes];
+  for (index_t at = 0; at < w.layout().steps; at += most) {
+    const step_range range = next_steps(w, at, most);
+    reader.read(range.end - range.begin, codes);
+    visit(range, codes);
   }
 }
 
-// Steps [begin, end) of a panel.
-struct step_range {
-  index_t begin, end;
-};
+// Visits all steps of a panel with their values as they lie in memory, at most `most` at a time, which are whole
+// chunks.
+inline void for_each_stored(const packed_matrix& w, index_t panel, index_t most, step_visitor visit) {
+  const std::byte* values = w.panel(panel) + w.layout().values_at;
+  for (index_t at = 0; at < w.layout().steps; at += most)
+    visit(next_steps(w, at, most), values + value_bytes(w.format(), at));
+}
 
-// Calls visit(range, codes) for all steps of a panel, at most `Steps` at a time, with their codes as bytes: those that
-// lie in memory as bytes are taken from there.
-template <index_t Steps, class Visit>
-void for_each_decoded(const packed_matrix& w, index_t panel, Visit&& visit) {
-  const index_t steps = w.layout().steps;
-  const auto for_each_range = [&](auto&& codes_of) {
-    for (index_t begin = 0; begin < steps; begin += Steps) {
-      const step_range range{begin, begin + Steps < steps ? begin + Steps : steps};
-      visit(range, codes_of(range));
-    }
-  };
+// The same with codes as bytes, decoded unless they are that already, or with floats.
+inline void for_each_decoded(const packed_matrix& w, index_t panel, index_t most, step_visitor visit) {
   const packed_format& format = w.format();
-  if (format.encoding == encoding::codes && format.bits == 8 && !format.codebook) {
-    const std::byte* codes = w.panel(panel) + w.layout().values_at;
-    return for_each_range([&](step_range range) { return codes + range.begin * step_codes; });
+  const std::byte* values = w.panel(panel) + w.layout().values_at;
+  switch (format.encoding) {
+    case encoding::bitmap: return visit_decoded(bitmap_reader(w, panel), w, most, visit);
+    case encoding::sparse:
+    case encoding::very_sparse: return visit_decoded(sparse_reader(w, panel), w, most, visit);
+    default: break;
   }
-  use_any_reader(w, panel, [&](any_reader reader) {
-    alignas(64) std::byte codes[Steps * step_codes];
-    for_each_range([&](step_range range) {
-      reader.read(range.end - range.begin, codes);
-      return static_cast<const std::byte*>(codes);
-    });
-  });
+  if (format.bits < 8 || format.codebook) return visit_decoded(code_reader(format, values, w.levels()), w, most, visit);
+  for_each_stored(w, panel, most, visit);
 }

@@ -38,11 +38,11 @@ inline const kernel_table& active_kernels() { return compiled_kernels(); }
 namespace pare::detail {
 inline namespace PARE_BASELINE {
 
-#define PARE_EVERY_KERNEL <pare/kernels/every_kernel.inl>
-#define PARE_EVERY_SUM <pare/kernels/every_sum.inl>
+#define PARE_EVERY_SET <pare/kernels/common_kernels.inl>
+#define PARE_EVERY_SUM <pare/kernels/sum_kernels.inl>
 #include <pare/kernels/every_set.inl>
 #undef PARE_EVERY_SUM
-#undef PARE_EVERY_KERNEL
+#undef PARE_EVERY_SET
 
 // The kernels of the active instruction set.
 inline const kernel_table& active_kernels() { return kernels_of(active_instruction_set()); }

@@ -1,7 +1,7 @@
 // Opens the target region of every instruction set, each in a namespace of its own, and includes there its vocabulary
-// and the file PARE_EVERY_KERNEL; for a set that differs from its base in sums of products of bytes alone,
-// PARE_EVERY_SUM. Either has to define `kernels`, a table of what is to be called. To be included in a namespace, after
-// intrinsics.hpp.
+// and the file PARE_EVERY_SET, where that is defined. In there, for each way that the set has of summing products of
+// bytes, a namespace has the words for these and the file PARE_EVERY_SUM, which has to define `kernels`, a table of
+// what is to be called. To be included in a namespace, after intrinsics.hpp.
 
 // g++ 12 warns about undefined registers in its own intrinsics where they are inlined.
 #if defined(__GNUC__) && !defined(__clang__)
@@ -20,7 +20,12 @@
 namespace scalar {
 #include <pare/kernels/scalar.inl>
 //
-#include PARE_EVERY_KERNEL
+#if defined(PARE_EVERY_SET)
+#include PARE_EVERY_SET
+#endif
+namespace plain {
+#include PARE_EVERY_SUM
+}  // namespace plain
 }  // namespace scalar
 
 #undef PARE_INLINE
@@ -41,9 +46,14 @@ namespace scalar {
 namespace avx2 {
 #include <pare/kernels/avx2.inl>
 //
+#if defined(PARE_EVERY_SET)
+#include PARE_EVERY_SET
+#endif
+namespace pairs {
 #include <pare/kernels/avx2_sums.inl>
 //
-#include PARE_EVERY_KERNEL
+#include PARE_EVERY_SUM
+}  // namespace pairs
 }  // namespace avx2
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -57,14 +67,11 @@ namespace avx2 {
 #pragma GCC push_options
 #pragma GCC target("avxvnni,avx2,fma,f16c")
 #endif
-namespace avx2_vnni {
-namespace base = avx2;
-#include <pare/kernels/avx2.inl>
-//
+namespace avx2::vnni {
 #include <pare/kernels/avx2_vnni_sums.inl>
 //
 #include PARE_EVERY_SUM
-}  // namespace avx2_vnni
+}  // namespace avx2::vnni
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
@@ -82,7 +89,12 @@ namespace base = avx2;
 namespace avx512 {
 #include <pare/kernels/avx512.inl>
 //
-#include PARE_EVERY_KERNEL
+#if defined(PARE_EVERY_SET)
+#include PARE_EVERY_SET
+#endif
+namespace vnni {
+#include PARE_EVERY_SUM
+}  // namespace vnni
 }  // namespace avx512
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -95,9 +107,14 @@ namespace avx512 {
 namespace neon {
 #include <pare/kernels/neon.inl>
 //
+#if defined(PARE_EVERY_SET)
+#include PARE_EVERY_SET
+#endif
+namespace pairs {
 #include <pare/kernels/neon_sums.inl>
 //
-#include PARE_EVERY_KERNEL
+#include PARE_EVERY_SUM
+}  // namespace pairs
 }  // namespace neon
 
 #if defined(PARE_NEON_DOT)
@@ -107,14 +124,11 @@ namespace neon {
 #pragma GCC push_options
 #pragma GCC target("arch=armv8.2-a+dotprod")
 #endif
-namespace neon_dot {
-namespace base = neon;
-#include <pare/kernels/neon.inl>
-//
+namespace neon::dot_products {
 #include <pare/kernels/neon_dot_sums.inl>
 //
 #include PARE_EVERY_SUM
-}  // namespace neon_dot
+}  // namespace neon::dot_products
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
@@ -129,18 +143,18 @@ namespace base = neon;
 inline const auto& kernels_of(instruction_set isa) {
   switch (isa) {
 #if defined(__x86_64__)
-    case instruction_set::avx2: return avx2::kernels;
-    case instruction_set::avx2_vnni: return avx2_vnni::kernels;
-    case instruction_set::avx512: return avx512::kernels;
+    case instruction_set::avx2: return avx2::pairs::kernels;
+    case instruction_set::avx2_vnni: return avx2::vnni::kernels;
+    case instruction_set::avx512: return avx512::vnni::kernels;
 #elif defined(__aarch64__)
-    case instruction_set::neon: return neon::kernels;
+    case instruction_set::neon: return neon::pairs::kernels;
 #if defined(PARE_NEON_DOT)
-    case instruction_set::neon_dot: return neon_dot::kernels;
+    case instruction_set::neon_dot: return neon::dot_products::kernels;
 #else
-    case instruction_set::neon_dot: return neon::kernels;
+    case instruction_set::neon_dot: return neon::pairs::kernels;
 #endif
 #endif
-    default: return scalar::kernels;
+    default: return scalar::plain::kernels;
   }
 }
 

@@ -109,18 +109,6 @@ template <bool Narrow, int Tile>
   for_each_group_part(a.weights->layout(), range, add_part);
 }
 
-template <bool Narrow>
-void multiply_bytes(const multiply_arguments& a) {
-  for_each_slice<int8_state, int8_tile>(
-      a, [&](const group_parameters& parameters, index_t panel, index_t sample, index_t count, int8_state* states) {
-        for_each_decoded<128>(*a.weights, panel, [&](step_range range, const std::byte* codes) {
-          for_each_tile<int8_tile>(count, [&](auto tile, index_t first) {
-            add_bytes<Narrow, tile>(a, parameters, range, codes, sample + first, states + first);
-          });
-        });
-      });
-}
-
 // ---- Codes in planes, decoded in registers anew for every tile.
 
 // Adds the steps of a range, which begins a chunk, to the samples of a tile. Groups are whole chunks, but for the end
@@ -142,7 +130,7 @@ template <int Bits, int Tile>
     }
     if (at < part.end) {
       alignas(64) std::byte codes[chunk_steps * step_codes];
-      decode_planes(Bits, planes, part.end - at, codes);
+      decode_codes(Bits, planes, part.end - at, codes);
       add_steps<true>(sums, codes, at, part.end, steps_per_run(Bits));
     }
     sums.end_part(group, ends);
@@ -150,21 +138,33 @@ template <int Bits, int Tile>
   for_each_group_part(a.weights->layout(), range, add_part);
 }
 
+// ---- Either.
+
+// Adds steps to the samples of a tile, or to a single one.
+struct step_adders {
+  using function = void (*)(const multiply_arguments&, const group_parameters&, step_range, const std::byte*, index_t,
+                            int8_state*);
+  function tile, single;
+};
+
+template <bool Narrow>
+inline constexpr step_adders bytes_adders = {add_bytes<Narrow, int8_tile>, add_bytes<Narrow, 1>};
 template <int Bits>
-void multiply_planes(const multiply_arguments& a) {
-  // So many steps at once that they and the inputs of a tile stay in the first-level cache.
-  const index_t steps = a.weights->layout().steps;
-  constexpr index_t most_steps = 256;
+inline constexpr step_adders planes_adders = {add_planes<Bits, int8_tile>, add_planes<Bits, 1>};
+
+// Goes over the values of each panel as they lie in memory, or over its codes as bytes.
+inline void multiply_batch(const multiply_arguments& a, const step_adders& adders, bool decoded) {
   for_each_slice<int8_state, int8_tile>(
       a, [&](const group_parameters& parameters, index_t panel, index_t sample, index_t count, int8_state* states) {
-        const std::byte* planes = a.weights->panel(panel) + a.weights->layout().values_at;
-        for (index_t begin = 0; begin < steps; begin += most_steps) {
-          const index_t end = begin + most_steps < steps ? begin + most_steps : steps;
+        const auto add_range = [&](step_range range, const std::byte* values) {
           for_each_tile<int8_tile>(count, [&](auto tile, index_t first) {
-            add_planes<Bits, tile>(a, parameters, {begin, end}, planes + planes_bytes(Bits, begin), sample + first,
-                                   states + first);
+            const auto add_steps = tile > 1 || int8_tile == 1 ? adders.tile : adders.single;
+            add_steps(a, parameters, range, values, sample + first, states + first);
           });
-        }
+        };
+        const step_visitor visit(add_range);
+        decoded ? for_each_decoded(*a.weights, panel, most_decoded_steps, visit)
+                : for_each_stored(*a.weights, panel, most_stored_steps, visit);
       });
 }
 
@@ -187,11 +187,12 @@ inline void multiply_codes(const multiply_arguments& a) {
           default: break;
         }
     if constexpr (decodes_for_tiles) switch (format.bits) {
-        case 2: return multiply_planes<2>(a);
-        case 4: return multiply_planes<4>(a);
+        case 2: return multiply_batch(a, planes_adders<2>, false);
+        case 4: return multiply_batch(a, planes_adders<4>, false);
         default: break;
       }
   }
-  if (largest_run_code == 255 || (format.bits < 8 && !format.codebook)) return multiply_bytes<true>(a);
-  if constexpr (largest_run_code < 255) multiply_bytes<false>(a);
+  if (largest_run_code == 255 || (format.bits < 8 && !format.codebook))
+    return multiply_batch(a, bytes_adders<true>, true);
+  if constexpr (largest_run_code < 255) multiply_batch(a, bytes_adders<false>, true);
 }

@@ -33,10 +33,10 @@ PARE_INLINE void add_chunk(i32x16 (&dots)[Tile], const chunk_planes<Bits>& chunk
 }
 
 // Adds the last steps of a group, less than a chunk.
-template <int Bits>
-[[gnu::noinline]] i32x16 add_rest(i32x16 dots, const std::byte* planes, index_t steps, const std::int8_t* x) {
+[[gnu::noinline]] inline i32x16 add_rest(i32x16 dots, int bits, const std::byte* planes, index_t steps,
+                                         const std::int8_t* x) {
   alignas(64) std::byte codes[chunk_steps * step_codes];
-  decode_planes(Bits, planes, steps, codes);
+  decode_codes(bits, planes, steps, codes);
   for (index_t s = 0; s < steps; ++s)
     dots = end_run(dots, begin_run(dots, load_codes(codes + s * step_codes), x + s * step_cols));
   return dots;
@@ -63,7 +63,7 @@ void multiply_one(const multiply_arguments& a) {
         x[0] += chunk_steps * step_cols;
       }
       if (left > 0) [[unlikely]]
-        dots[0] = add_rest<Bits>(dots[0], planes, left, x[0]);
+        dots[0] = add_rest(dots[0], Bits, planes, left, x[0]);
       sum = fma(to_float(dots[0]), mul(parameters.scales(group), splat(a.x.scales[group * stride])), sum);
       if (parameters.has_offsets())
         offset_sum = fma(parameters.offsets(group), splat(a.x.value_sums[group * stride]), offset_sum);

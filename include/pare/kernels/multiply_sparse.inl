@@ -26,39 +26,49 @@ template <int Tile, int Cols>
 }
 
 // Where the inputs of steps lie, block by block.
-template <int Cols>
 class block_list {
  public:
-  explicit block_list(const std::byte* counts) : next_count_(counts) {}
+  block_list(index_t block_steps, const std::byte* counts) : most_steps_(block_steps), next_count_(counts) {}
 
   // The first columns of the blocks of the next steps of a group with `blocks` blocks, of which those before `block`
   // are done. Returns the number of steps.
   index_t fill(index_t& block, index_t blocks) {
-    constexpr index_t most_steps = Cols / step_cols;  // of a block
-    index_t steps = 0;
-    for (; block < blocks && steps <= capacity - most_steps; ++block) {
-      // All that there may be, without a look at how many there are.
-      for (index_t i = 0; i < most_steps; ++i) at_[steps + i] = static_cast<std::int32_t>(block * Cols);
-      steps += std::to_integer<index_t>(*next_count_++);
-    }
-    return steps;
+    return most_steps_ == most_block_steps ? fill_blocks<most_block_steps>(block, blocks)
+                                           : fill_blocks<least_block_steps>(block, blocks);
   }
   const std::int32_t* at() const { return at_; }
 
  private:
+  template <index_t MostSteps>
+  index_t fill_blocks(index_t& block, index_t blocks) {
+    index_t steps = 0;
+    for (; block < blocks && steps <= capacity - MostSteps; ++block) {
+      // All that there may be, without a look at how many there are.
+      for (index_t i = 0; i < MostSteps; ++i) at_[steps + i] = static_cast<std::int32_t>(block * MostSteps * step_cols);
+      steps += std::to_integer<index_t>(*next_count_++);
+    }
+    return steps;
+  }
+
   static constexpr index_t capacity = 256;
+  index_t most_steps_;  // of a block
   const std::byte* next_count_;
   std::int32_t at_[capacity];
 };
 
-template <int Cols>
-void multiply_listed(const multiply_arguments& a) {
+struct listed_adders {
+  using function = void (*)(const multiply_arguments&, const std::int8_t*, const std::int32_t*, const listed_steps&,
+                            index_t, index_t, int8_state*);
+  function tile, single;
+};
+
+inline void multiply_listed(const multiply_arguments& a, const listed_adders& adders) {
   const packed_matrix& w = *a.weights;
   const panel_layout& layout = w.layout();
   for_each_slice<int8_state, int8_tile>(
       a, [&](const group_parameters& parameters, index_t panel, index_t sample, index_t count, int8_state* states) {
         listed_steps listed(w, panel);
-        block_list<Cols> list(w.panel(panel) + layout.index_at);
+        block_list list(layout.block_steps, w.panel(panel) + layout.index_at);
         for (index_t group = 0; group < layout.groups; ++group) {
           for (index_t b = 0; b < count + int8_tile - 1; ++b) states[b].dots = splat_int(0);
           const std::int8_t* x = a.x.codes + group * layout.group_steps * step_cols;
@@ -70,7 +80,8 @@ void multiply_listed(const multiply_arguments& a) {
               const index_t ready = listed.ready();
               const index_t some = ready < steps - done ? ready : steps - done;
               for_each_tile<int8_tile>(count, [&](auto tile, index_t first) {
-                add_listed<tile, Cols>(a, x, list.at() + done, listed, some, sample + first, states + first);
+                const auto add = tile > 1 || int8_tile == 1 ? adders.tile : adders.single;
+                add(a, x, list.at() + done, listed, some, sample + first, states + first);
               });
               listed.drop(some);
               done += some;
@@ -85,8 +96,8 @@ void multiply_listed(const multiply_arguments& a) {
 
 inline void multiply_int8(const multiply_arguments& a) noexcept {
   switch (a.weights->format().encoding) {
-    case encoding::sparse: return multiply_listed<64>(a);
-    case encoding::very_sparse: return multiply_listed<256>(a);
+    case encoding::sparse: return multiply_listed(a, {add_listed<int8_tile, 64>, add_listed<1, 64>});
+    case encoding::very_sparse: return multiply_listed(a, {add_listed<int8_tile, 256>, add_listed<1, 256>});
     default: return multiply_codes(a);
   }
 }

@@ -154,6 +154,18 @@ inline u8x64 field(const u8x64& a) {
     return vandq_u8(v, vdupq_n_u8(static_cast<std::uint8_t>(((1 << Width) - 1) << To)));
   });
 }
+inline u8x64 field(const u8x64& a, int bit, const u8x64& mask) {
+  const int8x16_t down = vdupq_n_s8(static_cast<std::int8_t>(-bit));
+  return each_byte([&](int i) { return vandq_u8(vshlq_u8(a.q[i], down), mask.q[i]); });
+}
+inline u8x64 field(const u8x64& a, int bit, int to, const u8x64& mask) {
+  const int8x16_t down = vdupq_n_s8(static_cast<std::int8_t>(-bit));
+  const int8x16_t up = vdupq_n_s8(static_cast<std::int8_t>(to));
+  return each_byte([&](int i) { return vandq_u8(vshlq_u8(vshlq_u8(a.q[i], down), up), mask.q[i]); });
+}
+inline u8x64 splat_code(std::uint8_t x) {
+  return each_byte([&](int) { return vdupq_n_u8(x); });
+}
 inline u8x64 bit_or(const u8x64& a, const u8x64& b) {
   return each_byte([&](int i) { return vorrq_u8(a.q[i], b.q[i]); });
 }

@@ -9,6 +9,7 @@ class group_parameters {
         unit_(w.panel(panel)),
         first_(unit_ + w.layout().parameters_at) {}
 
+  PARE_INLINE bool has_scales() const { return bytes_ > 0; }
   PARE_INLINE bool has_offsets() const { return scheme_ == scheme::two_level; }
   PARE_INLINE bool has_zero_points() const { return scheme_ == scheme::asymmetric; }
   PARE_INLINE i32x16 zeros(index_t group) const {

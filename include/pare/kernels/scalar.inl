@@ -168,6 +168,16 @@ template <int Bit, int Width, int To>
 inline u8x64 field(const u8x64& a) {
   return each_byte([&](int i) { return (a.byte[i] >> Bit & ((1 << Width) - 1)) << To; });
 }
+// The bits of each byte from `bit` on, of which those that the mask has are kept; and the same moved to bit `to`.
+inline u8x64 field(const u8x64& a, int bit, const u8x64& mask) {
+  return each_byte([&](int i) { return a.byte[i] >> bit & mask.byte[i]; });
+}
+inline u8x64 field(const u8x64& a, int bit, int to, const u8x64& mask) {
+  return each_byte([&](int i) { return a.byte[i] >> bit << to & mask.byte[i]; });
+}
+inline u8x64 splat_code(std::uint8_t x) {
+  return each_byte([&](int) { return x; });
+}
 inline u8x64 bit_or(const u8x64& a, const u8x64& b) {
   return each_byte([&](int i) { return a.byte[i] | b.byte[i]; });
 }

@@ -47,8 +47,11 @@ namespace detail {
 inline constexpr index_t max_group = 32768;
 
 // Steps of a block of the encodings that list positions, if its group does not end before, and bits of a position.
+inline constexpr index_t least_block_steps = 16;
 inline constexpr index_t most_block_steps = 64;
-constexpr index_t block_steps_of(encoding e) { return e == encoding::very_sparse ? most_block_steps : 16; }
+constexpr index_t block_steps_of(encoding e) {
+  return e == encoding::very_sparse ? most_block_steps : least_block_steps;
+}
 constexpr int position_bits(encoding e) { return e == encoding::very_sparse ? 8 : 6; }
 
 constexpr index_t round_up(index_t value, index_t multiple) { return (value + multiple - 1) / multiple * multiple; }

@@ -1,19 +1,12 @@
-// All kernels of an instruction set, in the words of the vocabulary that has been included before.
+// The kernels that sum up products of bytes, and the table of all kernels. A target region of its own may bring
+// instructions that functions outside of it do not have: what takes function objects is included anew.
 
-#include <pare/kernels/decode.inl>
-#include <pare/kernels/decode_bytes.inl>
-#include <pare/kernels/parameters.inl>
 #include <pare/kernels/tiles.inl>
 //
 #include <pare/kernels/multiply_one.inl>
 //
 #include <pare/kernels/multiply_int8.inl>
 #include <pare/kernels/multiply_sparse.inl>
-//
-#include <pare/kernels/inputs.inl>
-#include <pare/kernels/multiply_float.inl>
-//
-#include <pare/kernels/elementwise.inl>
 
 // By name.
 inline constexpr kernel_table kernels = {quantize_inputs, pack_inputs, multiply_int8, multiply_float,
