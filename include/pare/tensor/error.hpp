@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstdio>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -41,35 +42,59 @@ class io_error : public error {
 
 namespace detail {
 
-inline void append(std::string& out, std::string_view piece) { out += piece; }
-inline void append(std::string& out, const char* piece) { out += piece; }
-inline void append(std::string& out, const std::string& piece) { out += piece; }
-inline void append(std::string& out, char piece) { out += piece; }
+// A part of a message: a string or a number, whose type is forgotten so that messages cost little to compile.
+class message_piece {
+ public:
+  constexpr message_piece(std::string_view text) : kind_(kind::text), text_(text) {}
+  constexpr message_piece(const char* text) : message_piece(std::string_view(text)) {}
+  constexpr message_piece(const char& letter) : message_piece(std::string_view(&letter, 1)) {}
+  message_piece(const std::string& text) : message_piece(std::string_view(text)) {}
+  constexpr message_piece(std::signed_integral auto number) : kind_(kind::integer), integer_(number) {}
+  constexpr message_piece(std::unsigned_integral auto number) : kind_(kind::natural), natural_(number) {}
+  constexpr message_piece(std::floating_point auto number) : kind_(kind::real), real_(static_cast<double>(number)) {}
 
-template <std::integral Integer>
-void append(std::string& out, Integer piece) {
-  out += std::to_string(piece);
-}
+  void append_to(std::string& out) const {
+    char digits[40];
+    switch (kind_) {
+      case kind::text: out += text_; return;
+      case kind::integer: std::snprintf(digits, sizeof digits, "%lld", integer_); break;
+      case kind::natural: std::snprintf(digits, sizeof digits, "%llu", natural_); break;
+      case kind::real: std::snprintf(digits, sizeof digits, "%.9g", real_); break;
+    }
+    out += digits;
+  }
 
-template <std::floating_point Float>
-void append(std::string& out, Float piece) {
-  char digits[40];
-  std::snprintf(digits, sizeof digits, "%.9g", static_cast<double>(piece));
-  out += digits;
+ private:
+  enum class kind { text, integer, natural, real } kind_;
+  union {
+    std::string_view text_;
+    long long integer_;
+    unsigned long long natural_;
+    double real_;
+  };
+};
+
+inline std::string join(std::initializer_list<message_piece> pieces) {
+  std::string out;
+  for (const message_piece& piece : pieces) piece.append_to(out);
+  return out;
 }
 
 // Joins strings and numbers into one message.
 template <class... Pieces>
 std::string text(const Pieces&... pieces) {
-  std::string out;
-  (append(out, pieces), ...);
-  return out;
+  return join({message_piece(pieces)...});
+}
+
+template <class Error>
+[[noreturn, gnu::cold, gnu::noinline]] void fail(std::initializer_list<message_piece> pieces) {
+  throw Error(join(pieces));
 }
 
 // Throws Error with the joined pieces unless `condition` holds. The message is built only on failure.
 template <class Error, class... Pieces>
 constexpr void require(bool condition, const Pieces&... pieces) {
-  if (!condition) throw Error(text(pieces...));
+  if (!condition) fail<Error>({message_piece(pieces)...});
 }
 
 }  // namespace detail
