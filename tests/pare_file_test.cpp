@@ -2,6 +2,7 @@
 #include <pare/io/pare_file.hpp>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <random>

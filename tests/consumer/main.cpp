@@ -1,4 +1,5 @@
-// Quantizes a matrix and multiplies with it, in a project that knows nothing of pare but its package.
+// Quantizes a matrix, multiplies with it and loads it from a file, in a project that knows nothing of pare but its
+// package.
 #include <pare/pare.hpp>
 
 #include <cstdio>
@@ -13,9 +14,17 @@ int main() {
   const auto q = pare::quantize(w, {.bits = 8, .group_size = 32});
   pare::multiply(q, x, y);
   const float error = (y - w * x).norm() / (w * x).norm();
+
+  pare::network net(64);
+  net.add(pare::linear(q));
+  pare::save(net, "consumer.pare");
+  Eigen::VectorXf again(32);
+  pare::workspace room = net.workspace(1);
+  pare::load("consumer.pare").run(x, again, room);
+
   const pare::index_t kept = weights_kept(w);
   std::printf("8 bits: relative error %.4f; pruned: %td of 2048 weights kept\n", static_cast<double>(error), kept);
 
   // Rounding to 8 bits changes weights and inputs of random signs by about 1 / (127 sqrt(12)) of the largest each.
-  return error < 0.02f && kept == 1024 ? 0 : 1;
+  return error < 0.02f && again == y && kept == 1024 ? 0 : 1;
 }

@@ -10,6 +10,7 @@
 namespace pare::detail {
 
 inline constexpr std::uint64_t file_block = 64;  // everything in a file starts at a multiple of this
+constexpr std::uint64_t padded(std::uint64_t size) { return (size + file_block - 1) / file_block * file_block; }
 inline constexpr std::uint16_t file_version = 1;
 inline constexpr std::uint16_t coding_mapped = 1;
 inline constexpr std::uint32_t max_file_layers = 1 << 14;
