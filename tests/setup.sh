@@ -5,7 +5,7 @@ export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 export CTEST_PARALLEL_LEVEL=${CTEST_PARALLEL_LEVEL:-$(nproc)}
 
 build_packages=(g++ cmake ninja-build libeigen3-dev libxtensor-dev nlohmann-json3-dev zlib1g-dev libfmt-dev libcli11-dev
-  catch2)
+  catch2 time)
 # What the benchmarks compare with, where it can be had.
 peer_packages=(libdnnl-dev libopenblas-dev libxnnpack-dev libpthreadpool-dev)
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <limits>
 #include <string>
 
@@ -87,7 +88,8 @@ class timed_multiply {
 // the shortest time of several runs in turn. Results do not depend on the choice: the bits are the same in all of them.
 // Takes about as long as 30 multiplies in each, at least some milliseconds. Throws value_error for a batch below 1,
 // else as pack.
-inline fastest_packing pack_fastest(const quantized_codes& q, const fastest_options& options = {}) {
+template <std::same_as<quantized_codes> Codes>
+fastest_packing pack_fastest(const Codes& q, const fastest_options& options = {}) {
   detail::require<value_error>(options.batch >= 1, "batch is ", options.batch, ", must be at least 1");
   active_instruction_set();  // an unknown PARE_ISA is reported here
   std::vector<detail::timed_multiply> contestants;

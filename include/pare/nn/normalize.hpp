@@ -85,7 +85,9 @@ void fold_batch_norm(W&& weights, Bias&& bias, const batch_norm& norm) {
   }
   detail::require_finite(w, "weights");
   detail::require_finite(b, "bias");
-  const Eigen::VectorXd variance = norm.variance.cast<double>().array() + static_cast<double>(norm.epsilon);
+  const auto variance = [&](index_t r) {
+    return static_cast<double>(norm.variance(r)) + static_cast<double>(norm.epsilon);
+  };
   for (index_t r = 0; r < size; ++r)
     detail::require<value_error>(variance(r) > 0, "variance + epsilon is ", variance(r), " at feature ", r,
                                  ", must be positive");

@@ -1,6 +1,8 @@
 // A whole network quantized at once: the same options for every linear layer.
 #pragma once
 
+#include <concepts>
+
 #include <Eigen/Core>
 
 #include <pare/nn/network.hpp>
@@ -10,7 +12,8 @@
 namespace pare {
 
 // The weights of a linear layer as floats [outputs, inputs]: what it multiplies with.
-inline Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> dense_weights(const linear& l) {
+template <std::same_as<linear> Linear>
+Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> dense_weights(const Linear& l) {
   Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> weights(l.outputs(), l.inputs());
   dequantize(l.weights(), weights);
   return weights;
@@ -29,8 +32,9 @@ network repack(const network& net, Pack&& pack, precision inputs) {
 }
 
 // Quantizes every linear layer with the same options. Errors as for quantize_codes and pack.
-inline network quantize(const network& net, const quantize_options& options = {}, encoding as = encoding::codes,
-                        precision inputs = precision::int8) {
+template <std::same_as<network> Network>
+network quantize(const Network& net, const quantize_options& options = {}, encoding as = encoding::codes,
+                 precision inputs = precision::int8) {
   return repack(
       net, [&](const auto& weights) { return quantize(weights, options, as); }, inputs);
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -53,7 +54,8 @@ template <tensor_like W1, tensor_like B1, tensor_like W2, tensor_like B2>
 narrowed_layers whole_layers(const W1& w1, const B1& b1, const W2& w2, const B2& b2);
 
 // The layers with the `keep` most important neurons, or a few more to fill a multiple.
-inline narrowed_layers narrow(const narrowed_layers& whole, index_t keep, const neuron_removal& options);
+template <std::same_as<narrowed_layers> Layers>
+narrowed_layers narrow(const Layers& whole, index_t keep, const neuron_removal& options);
 
 }  // namespace detail
 
@@ -117,7 +119,8 @@ narrowed_layers whole_layers(const W1& w1, const B1& b1, const W2& w2, const B2&
 }
 
 // What was measured is there where it is used, fits the layer and is finite.
-inline void require_measured(const neuron_removal& options, index_t hidden) {
+template <std::same_as<neuron_removal> Options>
+void require_measured(const Options& options, index_t hidden) {
   const Eigen::VectorXf& mean = options.mean;
   require<shape_error>(mean.size() == 0 || mean.size() == hidden, "mean has ", mean.size(), " elements, must have ",
                        hidden, " or none");
@@ -133,7 +136,8 @@ inline void require_measured(const neuron_removal& options, index_t hidden) {
 
 // One score per neuron, summed in double by ascending column: squares of floats are exact there, so that no compiler's
 // contraction changes a sum.
-inline std::vector<double> neuron_scores(const narrowed_layers& layers, const neuron_removal& options) {
+template <std::same_as<narrowed_layers> Layers>
+std::vector<double> neuron_scores(const Layers& layers, const neuron_removal& options) {
   std::vector<double> scores;
   for (index_t j = 0; j < layers.w1.rows(); ++j) {
     if (options.score == neuron_score::mean_activation) {
@@ -151,7 +155,8 @@ inline std::vector<double> neuron_scores(const narrowed_layers& layers, const ne
 }
 
 // b2 + the sum over removed j of W2[:, j] E h_j, in double by ascending j. Products of floats are exact in double.
-inline Eigen::VectorXf fold_means(const narrowed_layers& whole, const mask& kept, const Eigen::VectorXf& mean) {
+template <std::same_as<narrowed_layers> Layers>
+Eigen::VectorXf fold_means(const Layers& whole, const mask& kept, const Eigen::VectorXf& mean) {
   Eigen::VectorXf bias = whole.b2;
   for (index_t output = 0; output < bias.size(); ++output) {
     auto sum = static_cast<double>(bias[output]);
@@ -164,7 +169,8 @@ inline Eigen::VectorXf fold_means(const narrowed_layers& whole, const mask& kept
   return bias;
 }
 
-inline narrowed_layers narrow(const narrowed_layers& whole, index_t keep, const neuron_removal& options) {
+template <std::same_as<narrowed_layers> Layers>
+narrowed_layers narrow(const Layers& whole, index_t keep, const neuron_removal& options) {
   const index_t hidden = whole.w1.rows();
   require<value_error>(options.multiple >= 1, "multiple is ", options.multiple, ", must be at least 1");
   require_measured(options, hidden);

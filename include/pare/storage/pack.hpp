@@ -31,9 +31,11 @@ void put(std::byte* at, T value) {
 }
 
 // Writes one matrix of codes; reading codes and parameters of padding rows and columns gives what multiplies to zero.
+// A template so that it is compiled only where it is used, like others that take just one type.
+template <std::same_as<quantized_codes> Codes>
 class code_packer {
  public:
-  code_packer(const quantized_codes& q, const packed_format& format)
+  code_packer(const Codes& q, const packed_format& format)
       : q_(q), format_(format), layout_(layout_of(q.rows, q.cols, format)), steps_(q, format, layout_) {}
 
   packed_matrix pack() {
@@ -171,7 +173,7 @@ class code_packer {
                  std::span<const std::uint8_t, step_codes>(codes.data() + s * step_codes, step_codes));
   }
 
-  const quantized_codes& q_;
+  const Codes& q_;
   packed_format format_;
   panel_layout layout_;
   code_steps steps_;
@@ -181,8 +183,9 @@ class code_packer {
 
 // Packs codes as they are (encoding::codes), or their nonzeros (bitmap, sparse or very_sparse; symmetric or codebook).
 // Throws value_error where the encoding cannot hold them.
-inline packed_matrix pack(const quantized_codes& q, encoding as = encoding::codes) {
-  return detail::code_packer(q, detail::format_of(q, as)).pack();
+template <std::same_as<quantized_codes> Codes>
+packed_matrix pack(const Codes& q, encoding as = encoding::codes) {
+  return detail::code_packer<Codes>(q, detail::format_of(q, as)).pack();
 }
 
 // How a weight is stored that stays a float.

@@ -1,13 +1,16 @@
 // From a trained perceptron to a network that runs, and back to train it further.
 #pragma once
 
+#include <concepts>
+
 #include <pare/nn/quantize.hpp>
 #include <pare/train/mlp.hpp>
 
 namespace pare {
 
 // The same function with 32-bit weights. Errors as for validate(model).
-inline network to_network(const mlp& model) {
+template <std::same_as<mlp> Model>
+network to_network(const Model& model) {
   validate(model);
   network net(model.layers.front().inputs());
   for (const dense_layer& l : model.layers) {
@@ -19,7 +22,8 @@ inline network to_network(const mlp& model) {
 
 // The weights of a network that is nothing but linear layers, each with at most one activation behind it. Throws
 // value_error naming the first layer that does not fit, or an activation that cannot be trained.
-inline mlp to_mlp(const network& net) {
+template <std::same_as<network> Network>
+mlp to_mlp(const Network& net) {
   mlp model;
   for (std::size_t i = 0; i < net.layers().size(); ++i) {
     if (const auto* l = std::get_if<linear>(&net.layers()[i])) {

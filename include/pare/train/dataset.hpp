@@ -1,6 +1,7 @@
 // Labelled samples for training and testing a classifier.
 #pragma once
 
+#include <concepts>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -28,7 +29,8 @@ struct dataset_split {
 
 // Throws shape_error unless there is one label per sample, value_error for a label outside [0, classes) or an input
 // that is not finite.
-inline void validate(const dataset& data) {
+template <std::same_as<dataset> Data>
+void validate(const Data& data) {
   const auto labels = static_cast<index_t>(data.labels.size());
   detail::require<shape_error>(labels == data.samples(), data.name, ": ", data.samples(), " samples but ", labels,
                                " labels");
@@ -39,7 +41,8 @@ inline void validate(const dataset& data) {
 }
 
 // The samples whose numbers are listed, in that order. Throws value_error for a number outside [0, samples).
-inline dataset select(const dataset& data, std::span<const index_t> samples) {
+template <std::same_as<dataset> Data>
+dataset select(const Data& data, std::span<const index_t> samples) {
   for (const index_t sample : samples)
     detail::require<value_error>(sample >= 0 && sample < data.samples(), data.name, ": sample ", sample,
                                  " wanted, must be 0 to ", data.samples() - 1);
@@ -54,7 +57,8 @@ inline dataset select(const dataset& data, std::span<const index_t> samples) {
 
 namespace detail {
 
-inline std::vector<index_t> sample_numbers(const dataset& data, index_t count) {
+template <std::same_as<dataset> Data>
+std::vector<index_t> sample_numbers(const Data& data, index_t count) {
   validate(data);
   require<value_error>(count >= 0 && count <= data.samples(), data.name, ": ", count, " samples wanted, must be 0 to ",
                        data.samples());
@@ -63,7 +67,8 @@ inline std::vector<index_t> sample_numbers(const dataset& data, index_t count) {
   return numbers;
 }
 
-inline dataset_split split_after(const dataset& data, std::span<const index_t> numbers, index_t train) {
+template <std::same_as<dataset> Data>
+dataset_split split_after(const Data& data, std::span<const index_t> numbers, index_t train) {
   const auto boundary = static_cast<std::size_t>(train);
   return {select(data, numbers.first(boundary)), select(data, numbers.subspan(boundary))};
 }
@@ -71,19 +76,22 @@ inline dataset_split split_after(const dataset& data, std::span<const index_t> n
 }  // namespace detail
 
 // The first `count` samples. Throws value_error for more than there are.
-inline dataset first(const dataset& data, index_t count) {
+template <std::same_as<dataset> Data>
+dataset first(const Data& data, index_t count) {
   const std::vector<index_t> numbers = detail::sample_numbers(data, count);
   return select(data, std::span(numbers).first(static_cast<std::size_t>(count)));
 }
 
 // Holds out the last `count` samples as `test`. Throws value_error for more than there are.
-inline dataset_split hold_out_last(const dataset& data, index_t count) {
+template <std::same_as<dataset> Data>
+dataset_split hold_out_last(const Data& data, index_t count) {
   return detail::split_after(data, detail::sample_numbers(data, count), data.samples() - count);
 }
 
 // Holds out `count` samples picked at random, the same ones for the same seed. Throws value_error for more than there
 // are.
-inline dataset_split hold_out_random(const dataset& data, index_t count, std::uint64_t seed) {
+template <std::same_as<dataset> Data>
+dataset_split hold_out_random(const Data& data, index_t count, std::uint64_t seed) {
   std::vector<index_t> numbers = detail::sample_numbers(data, count);
   detail::random source(seed);
   detail::shuffle(std::span(numbers), source);

@@ -19,7 +19,8 @@ struct backpropagation {
     Eigen::VectorXf bias;                                                           // [outputs]
   };
 
-  backpropagation(const mlp& model, index_t capacity) : inputs(model.layers.front().inputs(), capacity) {
+  template <std::same_as<mlp> Model>
+  backpropagation(const Model& model, index_t capacity) : inputs(model.layers.front().inputs(), capacity) {
     for (const dense_layer& layer : model.layers) {
       outputs.emplace_back(layer.outputs(), capacity);
       deltas.emplace_back(layer.outputs(), capacity);
@@ -57,9 +58,8 @@ struct backpropagation {
   const Eigen::MatrixXf& inputs_of(std::size_t layer) const { return layer == 0 ? inputs : outputs[layer - 1]; }
 
   // delta <- delta f'(x), written in terms of y = f(x)
-  template <std::same_as<activation> Function>
-  static void scale_by_derivative(Function function, const Eigen::Ref<const Eigen::MatrixXf>& outputs,
-                                  Eigen::Ref<Eigen::MatrixXf> delta) {
+  template <class Outputs, class Delta>
+  static void scale_by_derivative(activation function, const Outputs& outputs, Delta&& delta) {
     const auto y = outputs.array();
     auto d = delta.array();
     switch (function) {

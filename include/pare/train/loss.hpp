@@ -14,9 +14,8 @@ namespace pare {
 // times the sum over the batch; writes the gradient, weight (softmax(logits_j)_i - [i = c]). logits and gradient are
 // [classes, batch]; gradient may be logits itself. With weight = 1 / batch both are means over the batch; shards of one
 // batch pass the size of the whole. Throws shape_error, and value_error for a label outside [0, classes).
-template <std::convertible_to<std::span<const int>> Labels>
-double softmax_cross_entropy(const Eigen::Ref<const Eigen::MatrixXf>& logits, const Labels& labels_of,
-                             Eigen::Ref<Eigen::MatrixXf> gradient, float weight) {
+template <class Logits, std::convertible_to<std::span<const int>> Labels, class Gradient>
+double softmax_cross_entropy(const Logits& logits, const Labels& labels_of, Gradient&& gradient, float weight) {
   const std::span<const int> labels = labels_of;
   const index_t batch = logits.cols();
   detail::require<shape_error>(static_cast<index_t>(labels.size()) == batch, "loss: ", batch, " samples but ",
@@ -42,9 +41,8 @@ double softmax_cross_entropy(const Eigen::Ref<const Eigen::MatrixXf>& logits, co
 }
 
 // The mean over the batch, and its gradient.
-template <std::convertible_to<std::span<const int>> Labels>
-double softmax_cross_entropy(const Eigen::Ref<const Eigen::MatrixXf>& logits, const Labels& labels,
-                             Eigen::Ref<Eigen::MatrixXf> gradient) {
+template <class Logits, std::convertible_to<std::span<const int>> Labels, class Gradient>
+double softmax_cross_entropy(const Logits& logits, const Labels& labels, Gradient&& gradient) {
   detail::require<shape_error>(logits.cols() > 0, "loss: the batch is empty");
   return softmax_cross_entropy(logits, labels, gradient, 1.0f / static_cast<float>(logits.cols()));
 }

@@ -37,7 +37,8 @@ struct mlp {
 
 // Throws shape_error unless there are layers, each taking what the one before gives and with one bias per output, and
 // value_error for an activation that is not trainable or a parameter that is not finite.
-inline void validate(const mlp& model) {
+template <std::same_as<mlp> Model>
+void validate(const Model& model) {
   detail::require<shape_error>(!model.layers.empty(), "mlp: no layers, at least 1 is needed");
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
     const dense_layer& layer = model.layers[i];
@@ -76,8 +77,8 @@ inline mlp make_mlp(std::initializer_list<index_t> widths, std::uint64_t seed) {
 namespace detail {
 
 // y <- f(y)
-template <std::same_as<activation> Function>
-void activate(Function function, Eigen::Ref<Eigen::MatrixXf> y) {
+template <class Outputs>
+void activate(activation function, Outputs&& y) {
   switch (function) {
     case activation::relu: y = y.cwiseMax(0.0f); break;
     case activation::leaky_relu: y = y.cwiseMax(default_alpha(function) * y); break;
@@ -88,8 +89,8 @@ void activate(Function function, Eigen::Ref<Eigen::MatrixXf> y) {
 }
 
 // y <- f(W x + b), x [inputs, batch], y [outputs, batch]
-template <std::same_as<dense_layer> Layer>
-void run_layer(const Layer& layer, const Eigen::Ref<const Eigen::MatrixXf>& x, Eigen::Ref<Eigen::MatrixXf> y) {
+template <std::same_as<dense_layer> Layer, class Inputs, class Outputs>
+void run_layer(const Layer& layer, const Inputs& x, Outputs&& y) {
   y.noalias() = layer.weights * x;
   y.colwise() += layer.bias;
   activate(layer.function, y);

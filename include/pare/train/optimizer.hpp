@@ -51,17 +51,17 @@ inline void validate(const optimizer& method) {
 
 // One step on a run of parameters, given its gradient and memory, all of one length, and the learning rate. Allocates
 // nothing.
-template <std::same_as<sgd> Method>
-void step(const Method& method, optimizer_memory& memory, Eigen::Ref<Eigen::ArrayXf> parameters,
-          const Eigen::Ref<const Eigen::ArrayXf>& gradient, double rate) {
+template <std::same_as<sgd> Method, class Parameters, class Gradient>
+void step(const Method& method, optimizer_memory& memory, Parameters&& parameters, const Gradient& gradient,
+          double rate) {
   ++memory.steps;
   memory.first = method.momentum * memory.first + gradient;
   parameters -= static_cast<float>(rate) * memory.first;
 }
 
-template <std::same_as<adam> Method>
-void step(const Method& method, optimizer_memory& memory, Eigen::Ref<Eigen::ArrayXf> parameters,
-          const Eigen::Ref<const Eigen::ArrayXf>& gradient, double rate) {
+template <std::same_as<adam> Method, class Parameters, class Gradient>
+void step(const Method& method, optimizer_memory& memory, Parameters&& parameters, const Gradient& gradient,
+          double rate) {
   const auto t = static_cast<double>(++memory.steps);
   const double mean_correction = 1.0 - std::pow(static_cast<double>(method.beta1), t);
   const double square_correction = 1.0 - std::pow(static_cast<double>(method.beta2), t);
@@ -72,9 +72,9 @@ void step(const Method& method, optimizer_memory& memory, Eigen::Ref<Eigen::Arra
   parameters -= corrected_rate * memory.first / ((inverse_correction * memory.second).sqrt() + method.epsilon);
 }
 
-template <std::same_as<optimizer> Method>
-void step(const Method& method, optimizer_memory& memory, Eigen::Ref<Eigen::ArrayXf> parameters,
-          const Eigen::Ref<const Eigen::ArrayXf>& gradient, double rate) {
+template <std::same_as<optimizer> Method, class Parameters, class Gradient>
+void step(const Method& method, optimizer_memory& memory, Parameters&& parameters, const Gradient& gradient,
+          double rate) {
   std::visit([&](const auto& m) { step(m, memory, parameters, gradient, rate); }, method);
 }
 

@@ -45,7 +45,8 @@ void train(Model& model, const dataset& data, const training_options& options = 
 
 namespace detail {
 
-inline void validate(const training_options& options, const mlp& model) {
+template <std::same_as<mlp> Model>
+void validate(const training_options& options, const Model& model) {
   require<value_error>(options.epochs >= 0, "training: epochs is ", options.epochs, ", must not be negative");
   require<value_error>(options.batch_size >= 1, "training: batch_size is ", options.batch_size, ", must be at least 1");
   require<value_error>(options.shards >= 1 && options.shards <= 1024, "training: shards is ", options.shards,
@@ -66,7 +67,8 @@ inline void validate(const training_options& options, const mlp& model) {
   }
 }
 
-inline void validate(const dataset& data, const mlp& model) {
+template <std::same_as<mlp> Model>
+void validate(const dataset& data, const Model& model) {
   pare::validate(data);
   require<value_error>(data.samples() > 0, data.name, ": no samples, at least 1 is needed");
   require<shape_error>(data.features() == model.layers.front().inputs(), data.name, ": samples have ", data.features(),
@@ -92,7 +94,8 @@ inline share parameter_share(index_t size, index_t i, index_t count) { return sh
 
 // What one task of a training run works with: its samples of a batch, and its share of every layer's parameters.
 struct training_shard {
-  training_shard(const mlp& model, const training_options& options, index_t number, index_t capacity)
+  template <std::same_as<mlp> Model>
+  training_shard(const Model& model, const training_options& options, index_t number, index_t capacity)
       : pass(model, capacity), labels(static_cast<std::size_t>(capacity)) {
     for (const dense_layer& layer : model.layers) {
       weights.emplace_back(options.optimizer, parameter_share(layer.weights.size(), number, options.shards).size);
