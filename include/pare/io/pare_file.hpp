@@ -3,16 +3,10 @@
 #pragma once
 
 #include <filesystem>
-#include <span>
 
-#include <pare/nn/network.hpp>
+#include <pare/io/pare_sample.hpp>
 
 namespace pare {
-
-struct save_options {
-  // The input [inputs] that is recorded with its output; empty means numbers in [-1, 1) that are always the same.
-  std::span<const float> sample = {};
-};
 
 // Writes a network to a file that appears whole or not at all; one that is there is replaced. The same network and
 // sample always give the same bytes. Throws shape_error unless the sample has the network's inputs, value_error for a
@@ -33,15 +27,16 @@ void verify(const std::filesystem::path& file);
 
 #if defined(PARE_KERNELS_COMPILED)
 
-namespace pare {
-namespace detail {
+namespace pare::detail {
 
-// The same, in the library.
+// In the library pare::kernels.
 void compiled_save(const network& net, const std::filesystem::path& file, const save_options& options);
 network compiled_load(const std::filesystem::path& file);
 void compiled_verify(const std::filesystem::path& file);
 
-}  // namespace detail
+}  // namespace pare::detail
+
+namespace pare {
 
 inline void save(const network& net, const std::filesystem::path& file, const save_options& options) {
   detail::compiled_save(net, file, options);
@@ -55,5 +50,15 @@ inline void verify(const std::filesystem::path& file) { detail::compiled_verify(
 
 #include <pare/io/pare_reader.hpp>
 #include <pare/io/pare_writer.hpp>
+
+namespace pare {
+
+inline void save(const network& net, const std::filesystem::path& file, const save_options& options) {
+  detail::write_pare(net, file, options);
+}
+inline network load(const std::filesystem::path& file) { return detail::read_pare(file); }
+inline void verify(const std::filesystem::path& file) { detail::verify_pare(file); }
+
+}  // namespace pare
 
 #endif

@@ -9,12 +9,10 @@
 
 #include <pare/io/checksum.hpp>
 #include <pare/io/mapped_file.hpp>
-#include <pare/io/pare_file.hpp>
 #include <pare/io/pare_format.hpp>
 #include <pare/io/pare_sample.hpp>
 
-namespace pare {
-namespace detail {
+namespace pare::detail {
 
 // Takes payloads off the front of a file whose length is a multiple of a block.
 class payload_reader {
@@ -158,20 +156,17 @@ auto read_file(const std::filesystem::path& path, Use&& use) {
   }
 }
 
-}  // namespace detail
-
-inline network load(const std::filesystem::path& file) {
-  return detail::read_file(file, [](const detail::file_reader&, network net) { return net; });
+inline network read_pare(const std::filesystem::path& file) {
+  return read_file(file, [](const file_reader&, network net) { return net; });
 }
 
-inline void verify(const std::filesystem::path& file) {
-  detail::read_file(file, [](const detail::file_reader& reader, const network& net) {
-    const std::vector<float> output = detail::run_sample(net, reader.input());
+inline void verify_pare(const std::filesystem::path& file) {
+  read_file(file, [](const file_reader& reader, const network& net) {
+    const std::vector<float> output = run_sample(net, reader.input());
     for (std::size_t i = 0; i < output.size(); ++i)
-      detail::require<format_error>(detail::result_bits(output[i]) == detail::result_bits(reader.output()[i]),
-                                    "output ", i, " of the recorded input is ", output[i], " here, the file says ",
-                                    reader.output()[i]);
+      require<format_error>(result_bits(output[i]) == result_bits(reader.output()[i]), "output ", i,
+                            " of the recorded input is ", output[i], " here, the file says ", reader.output()[i]);
   });
 }
 
-}  // namespace pare
+}  // namespace pare::detail

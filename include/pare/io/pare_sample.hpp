@@ -8,7 +8,14 @@
 
 #include <pare/nn/network.hpp>
 
-namespace pare::detail {
+namespace pare {
+
+struct save_options {
+  // The input [inputs] that is recorded with its output; empty means numbers in [-1, 1) that are always the same.
+  std::span<const float> sample = {};
+};
+
+namespace detail {
 
 // Whatever NaN comes out of a machine is recorded as the same one.
 inline std::uint32_t result_bits(float value) {
@@ -38,4 +45,5 @@ void require_modest_residuals(const network& net, std::uint64_t length) {
                  " bytes per sample, a file of ", length, " bytes may have ", 64 * length);
 }
 
-}  // namespace pare::detail
+}  // namespace detail
+}  // namespace pare

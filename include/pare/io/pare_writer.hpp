@@ -9,13 +9,11 @@
 
 #include <pare/io/atomic_file.hpp>
 #include <pare/io/checksum.hpp>
-#include <pare/io/pare_file.hpp>
 #include <pare/io/pare_format.hpp>
 #include <pare/io/pare_sample.hpp>
 #include <pare/train/random.hpp>
 
-namespace pare {
-namespace detail {
+namespace pare::detail {
 
 inline std::vector<float> sample_for(const network& net, std::span<const float> wanted) {
   if (wanted.empty()) {
@@ -49,34 +47,32 @@ inline std::vector<std::byte> head_of(const network& net, std::span<const std::s
   return head;
 }
 
-}  // namespace detail
-
-inline void save(const network& net, const std::filesystem::path& file, const save_options& options) {
-  detail::require<value_error>(net.layers().size() <= detail::max_file_layers, "has ", net.layers().size(),
-                               " layers, a file holds at most ", detail::max_file_layers);
-  const std::vector<float> input = detail::sample_for(net, options.sample);
-  const std::vector<float> output = detail::run_sample(net, input);
+inline void write_pare(const network& net, const std::filesystem::path& file, const save_options& options) {
+  require<value_error>(net.layers().size() <= max_file_layers, "has ", net.layers().size(),
+                       " layers, a file holds at most ", max_file_layers);
+  const std::vector<float> input = sample_for(net, options.sample);
+  const std::vector<float> output = run_sample(net, input);
   std::vector<std::span<const std::byte>> payloads;
   for (const any_layer& l : net.layers())
-    for (const auto payload : detail::payloads_of(l)) payloads.push_back(payload);
+    for (const auto payload : payloads_of(l)) payloads.push_back(payload);
   payloads.push_back(std::as_bytes(std::span(input)));
   payloads.push_back(std::as_bytes(std::span(output)));
 
-  std::vector<std::byte> head = detail::head_of(net, payloads);
-  detail::checksum sum;
+  std::vector<std::byte> head = head_of(net, payloads);
+  checksum sum;
   sum.add(head);
   for (const auto payload : payloads) sum.add(payload);
   const std::uint64_t value = sum.value();
-  std::memcpy(head.data() + offsetof(detail::file_header, checksum), &value, sizeof value);
+  std::memcpy(head.data() + offsetof(file_header, checksum), &value, sizeof value);
 
-  detail::atomic_file out(file);
+  atomic_file out(file);
   out.write(head);
-  constexpr std::array<std::byte, detail::file_block> zeros{};
+  constexpr std::array<std::byte, file_block> zeros{};
   for (const auto payload : payloads) {
     out.write(payload);
-    out.write(std::span(zeros).first(static_cast<std::size_t>(detail::padded(payload.size()) - payload.size())));
+    out.write(std::span(zeros).first(static_cast<std::size_t>(padded(payload.size()) - payload.size())));
   }
   out.commit();
 }
 
-}  // namespace pare
+}  // namespace pare::detail
