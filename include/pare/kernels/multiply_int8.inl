@@ -184,7 +184,7 @@ inline void multiply_codes(const multiply_arguments& a) {
           case 5: return multiply_one<5>(a);
           case 6: return multiply_one<6>(a);
           case 7: return multiply_one<7>(a);
-          default: break;
+          default: return multiply_one<8>(a);
         }
     if constexpr (decodes_for_tiles) switch (format.bits) {
         case 2: return multiply_batch(a, planes_adders<2>, false);
