@@ -123,30 +123,42 @@ void multiply_one_float(const multiply_arguments& a) {
 
 // ---- A batch: columns become floats once.
 
-// Adds weights [steps · 4][16] to the samples of a tile, even and odd columns one after the other for the sake of
-// registers.
+// Adds every other column of weights [steps · 4][16] to the samples of a tile.
 template <int Tile>
-[[gnu::noinline]] void add_floats(const multiply_arguments& a, step_range part, bool begins, const float* weights,
-                                  index_t sample, float_state* states) {
-  const tile_inputs<Tile, float> inputs(a.x.values, a, sample);
-  for (index_t place = 0; place < 2; ++place) {
-    f32x16 sums[Tile];
+PARE_INLINE void add_every_other(f32x16 (&sums)[Tile], const float* weights, const tile_inputs<Tile, float>& inputs,
+                                 index_t col, index_t end) {
+  for (; col < end; col += 2, weights += 2 * panel_rows) {
+    const f32x16 column = load(weights);
     PARE_UNROLL
-    for (int b = 0; b < Tile; ++b) sums[b] = begins ? splat(0) : states[b].place[place];
-    const float* columns = weights + place * panel_rows;
-    const index_t end = part.end * step_cols;
-    for (index_t col = part.begin * step_cols + place; col < end; col += 2, columns += 2 * panel_rows) {
-      const f32x16 column = load(columns);
-      PARE_UNROLL
-      for (int b = 0; b < Tile; ++b) sums[b] = fma(column, splat(inputs.x[b][col]), sums[b]);
-    }
-    PARE_UNROLL
-    for (int b = 0; b < Tile; ++b) states[b].place[place] = sums[b];
+    for (int b = 0; b < Tile; ++b) sums[b] = fma(column, splat(inputs.x[b][col]), sums[b]);
   }
 }
 
+// Adds the steps of a range, whose weights are [steps · 4][16], to the samples of a tile: in each group even and odd
+// columns one after the other, for the sake of registers.
+template <int Tile>
+[[gnu::noinline]] void add_floats(const multiply_arguments& a, const group_parameters& parameters, step_range range,
+                                  const float* weights, index_t sample, float_state* states) {
+  const tile_inputs<Tile, float> inputs(a.x.values, a, sample);
+  const auto add_part = [&](index_t group, step_range part, bool begins, bool ends) PARE_INLINE_LAMBDA {
+    const float* first = weights + (part.begin - range.begin) * step_codes;
+    for (index_t place = 0; place < 2; ++place) {
+      f32x16 sums[Tile];
+      PARE_UNROLL
+      for (int b = 0; b < Tile; ++b) sums[b] = begins ? splat(0) : states[b].place[place];
+      add_every_other(sums, first + place * panel_rows, inputs, part.begin * step_cols + place, part.end * step_cols);
+      PARE_UNROLL
+      for (int b = 0; b < Tile; ++b) states[b].place[place] = sums[b];
+    }
+    if (!ends) return;
+    const index_t at = group * a.x.samples + sample;
+    for (int b = 0; b < Tile; ++b) states[b].end_group(parameters, group, a.x.value_sums[at + b]);
+  };
+  for_each_group_part(a.weights->layout(), range, add_part);
+}
+
 template <class Columns>
-[[gnu::noinline]] const float* to_floats(const Columns& columns, index_t steps, float* out) {
+[[gnu::noinline]] void store_floats(const Columns& columns, index_t steps, float* out) {
   for (index_t s = 0; s < steps; ++s) {
     float* step = out + s * step_codes;
     store(step, columns.template get<0>(s));
@@ -154,44 +166,44 @@ template <class Columns>
     store(step + 32, columns.template get<2>(s));
     store(step + 48, columns.template get<3>(s));
   }
-  return out;
 }
 
 inline bool has_small_codes(const packed_format& format) {
   return looks_up_columns && format.bits <= 4 && !format.codebook && format.scheme != scheme::asymmetric;
 }
 
-// `steps` steps of a group as floats [steps · 4][16], in `room` unless they are that already.
-inline const float* floats_of(const packed_format& format, const group_parameters& parameters, index_t group,
-                              const std::byte* values, index_t steps, float* room) {
-  if constexpr (looks_up_columns)
-    if (has_small_codes(format)) return to_floats(small_code_columns(parameters, group, values), steps, room);
-  if (format.encoding != encoding::dense) return to_floats(code_columns(parameters, group, values), steps, room);
-  if (format.bits == 16) return to_floats(bfloat_columns(parameters, group, values), steps, room);
-  return reinterpret_cast<const float*>(values);
+// The weights of a range of steps as floats [steps · 4][16], in `room` unless they are that already.
+inline const float* floats_of(const packed_matrix& w, const group_parameters& parameters, step_range range,
+                              const std::byte* values, float* room) {
+  const packed_format& format = w.format();
+  if (format.encoding == encoding::dense) {
+    if (format.bits == 32) return reinterpret_cast<const float*>(values);
+    store_floats(bfloat_columns(parameters, 0, values), range.end - range.begin, room);
+    return room;
+  }
+  for_each_group_part(w.layout(), range, [&](index_t group, step_range part, bool, bool) {
+    const index_t at = (part.begin - range.begin) * step_codes;
+    const index_t steps = part.end - part.begin;
+    if constexpr (looks_up_columns)
+      if (has_small_codes(format))
+        return store_floats(small_code_columns(parameters, group, values + at), steps, room + at);
+    store_floats(code_columns(parameters, group, values + at), steps, room + at);
+  });
+  return room;
 }
 
 inline void multiply_batch_float(const multiply_arguments& a) {
-  const packed_format& format = a.weights->format();
-  const panel_layout& layout = a.weights->layout();
-  const index_t step_bytes = format.encoding == encoding::dense ? value_bytes(format, 1) : step_codes;
-  for_each_slice<float_state, float_tile>(a, [&](const group_parameters& parameters, index_t panel, index_t sample,
-                                                 index_t count, float_state* states) {
-    const auto add_range = [&](step_range range, const std::byte* values) {
-      for_each_group_part(layout, range, [&](index_t group, step_range part, bool begins, bool ends) {
+  for_each_slice<float_state, float_tile>(
+      a, [&](const group_parameters& parameters, index_t panel, index_t sample, index_t count, float_state* states) {
         alignas(64) float room[most_float_steps * step_codes];
-        const float* weights = floats_of(format, parameters, group, values + (part.begin - range.begin) * step_bytes,
-                                         part.end - part.begin, room);
-        for_each_tile<float_tile>(count, [&](auto tile, index_t first) {
-          add_floats<tile>(a, part, begins, weights, sample + first, states + first);
-        });
-        if (!ends) return;
-        for (index_t b = 0; b < count; ++b)
-          states[b].end_group(parameters, group, a.x.value_sums[group * a.x.samples + sample + b]);
+        const auto add_range = [&](step_range range, const std::byte* values) {
+          const float* weights = floats_of(*a.weights, parameters, range, values, room);
+          for_each_tile<float_tile>(count, [&](auto tile, index_t first) {
+            add_floats<tile>(a, parameters, range, weights, sample + first, states + first);
+          });
+        };
+        for_each_decoded(*a.weights, panel, most_float_steps, step_visitor(add_range));
       });
-    };
-    for_each_decoded(*a.weights, panel, most_float_steps, step_visitor(add_range));
-  });
 }
 
 inline void multiply_float(const multiply_arguments& a) noexcept {
