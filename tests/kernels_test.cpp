@@ -115,6 +115,13 @@ TEST_CASE("every format gives the bits of the reference") {
   }
 }
 
+TEST_CASE("a matrix without columns gives the bias") {
+  const Eigen::MatrixXf w(17, 0), x(0, 5);
+  for (const packed_matrix& m : dense_formats(w)) check_multiply(m, x, {1, 5});
+  for (int bits = 1; bits <= 8; ++bits)
+    for (const packed_matrix& m : all_formats(w, bits, 32)) check_multiply(m, x, {1, 5});
+}
+
 TEST_CASE("every batch and every shape around the edges of tiles gives the bits of the reference") {
   const std::vector<index_t> batches = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33};
   for (const index_t rows : {1, 15, 16, 17, 33})

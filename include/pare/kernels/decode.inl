@@ -45,7 +45,7 @@ PARE_INLINE void prefetch_chunk(const std::byte* planes) {
 
 // A plane of a whole chunk, written as bytes, or added to those that planes before have left there.
 template <int Width, bool Add>
-void decode_plane(const std::byte* vectors, int low_bit, std::byte* out) {
+void write_plane(const std::byte* vectors, int low_bit, std::byte* out) {
   const u8x64 mask = splat_code(static_cast<std::uint8_t>(((1 << Width) - 1) << (Add ? low_bit : 0)));
   for (int vector = 0; vector < Width; ++vector, vectors += step_codes) {
     prefetch(vectors + prefetch_distance);
@@ -61,7 +61,7 @@ void decode_plane(const std::byte* vectors, int low_bit, std::byte* out) {
 }
 
 // The first steps of a plane of a last chunk.
-inline void decode_steps(plane p, const std::byte* vectors, index_t steps, std::byte* out) {
+inline void write_steps(plane p, const std::byte* vectors, index_t steps, std::byte* out) {
   const u8x64 mask = splat_code(static_cast<std::uint8_t>(((1 << p.width) - 1) << p.low_bit));
   for (index_t s = 0; s < steps; ++s, out += step_codes) {
     const u8x64 bytes = load_codes(vectors + s * p.width / 8 * step_codes);
@@ -70,34 +70,34 @@ inline void decode_steps(plane p, const std::byte* vectors, index_t steps, std::
   }
 }
 
-inline void decode_plane(plane p, const std::byte* vectors, std::byte* out) {
+inline void write_plane(plane p, const std::byte* vectors, std::byte* out) {
   switch (p.width) {
     case 1:
-      return p.low_bit > 0 ? decode_plane<1, true>(vectors, p.low_bit, out) : decode_plane<1, false>(vectors, 0, out);
+      return p.low_bit > 0 ? write_plane<1, true>(vectors, p.low_bit, out) : write_plane<1, false>(vectors, 0, out);
     case 2:
-      return p.low_bit > 0 ? decode_plane<2, true>(vectors, p.low_bit, out) : decode_plane<2, false>(vectors, 0, out);
-    case 4: return decode_plane<4, false>(vectors, 0, out);
-    default: return decode_plane<8, false>(vectors, 0, out);
+      return p.low_bit > 0 ? write_plane<2, true>(vectors, p.low_bit, out) : write_plane<2, false>(vectors, 0, out);
+    case 4: return write_plane<4, false>(vectors, 0, out);
+    default: return write_plane<8, false>(vectors, 0, out);
   }
 }
 
 // Writes the bits of the codes of a run of steps, which begins a chunk, as bytes.
-inline void decode_planes(int bits, const std::byte* planes, index_t steps, std::byte* out) {
+inline void write_planes(int bits, const std::byte* planes, index_t steps, std::byte* out) {
   const plane_list& list = planes_by_bits[static_cast<std::size_t>(bits)];
   for (; steps >= chunk_steps; steps -= chunk_steps, out += chunk_steps * step_codes)
     for (const plane& p : list) {
-      decode_plane(p, planes, out);
+      write_plane(p, planes, out);
       planes += p.width * step_codes;
     }
   for (const plane& p : list) {
-    decode_steps(p, planes, steps, out);
+    write_steps(p, planes, steps, out);
     planes += plane_vectors(p.width, steps) * step_codes;
   }
 }
 
 // The same as codes: 1-bit codes become 0 and 2.
 inline void decode_codes(int bits, const std::byte* planes, index_t steps, std::byte* out) {
-  decode_planes(bits, planes, steps, out);
+  write_planes(bits, planes, steps, out);
   if (bits > 1) return;
   for (const std::byte* end = out + steps * step_codes; out != end; out += step_codes)
     store_codes(out, field(load_codes(out), 0, 1, splat_code(2)));

@@ -11,7 +11,7 @@ class code_reader {
     const std::byte* planes = next_;
     next_ += steps / chunk_steps * chunk_bytes(bits_, chunk_steps);
     if (levels_ == nullptr) return decode_codes(bits_, planes, steps, out);
-    decode_planes(bits_, planes, steps, out);
+    write_planes(bits_, planes, steps, out);
     const std::byte* end = out + steps * step_codes;
     if (bits_ <= 4) {
       const table16 table = load_table(levels_);
@@ -162,12 +162,11 @@ inline step_range next_steps(const packed_matrix& w, index_t begin, index_t most
 }
 
 // Steps that are gone over at a time: they and the inputs of a tile stay in the first-level cache.
-inline constexpr index_t most_decoded_steps = 128;
-inline constexpr index_t most_stored_steps = 256;
+inline constexpr index_t most_steps = 128;
 
 template <class Reader>
 void visit_decoded(Reader&& reader, const packed_matrix& w, index_t most, step_visitor visit) {
-  alignas(64) std::byte codes[most_decoded_steps * step_codes];
+  alignas(64) std::byte codes[most_steps * step_codes];
   for (index_t at = 0; at < w.layout().steps; at += most) {
     const step_range range = next_steps(w, at, most);
     reader.read(range.end - range.begin, codes);

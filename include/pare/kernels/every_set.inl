@@ -1,7 +1,7 @@
 // Opens the target region of every instruction set, each in a namespace of its own, and includes there its vocabulary
 // and the file PARE_EVERY_SET, where that is defined. In there, for each way that the set has of summing products of
-// bytes, a namespace has the words for these and the file PARE_EVERY_SUM, which has to define `kernels`, a table of
-// what is to be called. To be included in a namespace, after intrinsics.hpp.
+// bytes, a namespace has the words for these, if there are several ways, and the file PARE_EVERY_SUM, which has to
+// define `kernels`, a table of what is to be called. To be included in a namespace, after intrinsics.hpp.
 
 // g++ 12 warns about undefined registers in its own intrinsics where they are inlined.
 #if defined(__GNUC__) && !defined(__clang__)
@@ -118,7 +118,9 @@ namespace pairs {
 }  // namespace neon
 
 #if defined(PARE_NEON_DOT)
-#if defined(__clang__)
+// Flags that have these instructions may have more, which a region would take away.
+#if defined(__ARM_FEATURE_DOTPROD)
+#elif defined(__clang__)
 #pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
 #else
 #pragma GCC push_options
@@ -129,7 +131,8 @@ namespace neon::dot_products {
 //
 #include PARE_EVERY_SUM
 }  // namespace neon::dot_products
-#if defined(__clang__)
+#if defined(__ARM_FEATURE_DOTPROD)
+#elif defined(__clang__)
 #pragma clang attribute pop
 #else
 #pragma GCC pop_options

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include <pare/kernels/expand_table.hpp>
-#include <pare/kernels/steps.hpp>
+#include <pare/kernels/step_visitor.hpp>
 
 // g++ 12 warns about undefined registers in its own intrinsics.
 #if defined(__GNUC__) && !defined(__clang__)

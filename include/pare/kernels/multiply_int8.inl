@@ -140,31 +140,25 @@ template <int Bits, int Tile>
 
 // ---- Either.
 
-// Adds steps to the samples of a tile, or to a single one.
-struct step_adders {
-  using function = void (*)(const multiply_arguments&, const group_parameters&, step_range, const std::byte*, index_t,
-                            int8_state*);
-  function tile, single;
-};
+using step_adders = tile_adders<void (*)(const multiply_arguments&, const group_parameters&, step_range,
+                                         const std::byte*, index_t, int8_state*)>;
 
 template <bool Narrow>
 inline constexpr step_adders bytes_adders = {add_bytes<Narrow, int8_tile>, add_bytes<Narrow, 1>};
 template <int Bits>
 inline constexpr step_adders planes_adders = {add_planes<Bits, int8_tile>, add_planes<Bits, 1>};
 
-// Goes over the values of each panel as they lie in memory, or over its codes as bytes.
-inline void multiply_batch(const multiply_arguments& a, const step_adders& adders, bool decoded) {
+// `for_each_range` goes over the steps of a panel: with their values as they lie in memory, or with codes as bytes.
+inline void multiply_batch(const multiply_arguments& a, const step_adders& adders,
+                           void (*for_each_range)(const packed_matrix&, index_t panel, index_t most, step_visitor)) {
   for_each_slice<int8_state, int8_tile>(
       a, [&](const group_parameters& parameters, index_t panel, index_t sample, index_t count, int8_state* states) {
         const auto add_range = [&](step_range range, const std::byte* values) {
           for_each_tile<int8_tile>(count, [&](auto tile, index_t first) {
-            const auto add_steps = tile > 1 || int8_tile == 1 ? adders.tile : adders.single;
-            add_steps(a, parameters, range, values, sample + first, states + first);
+            adders.of(tile)(a, parameters, range, values, sample + first, states + first);
           });
         };
-        const step_visitor visit(add_range);
-        decoded ? for_each_decoded(*a.weights, panel, most_decoded_steps, visit)
-                : for_each_stored(*a.weights, panel, most_stored_steps, visit);
+        for_each_range(*a.weights, panel, most_steps, step_visitor(add_range));
       });
 }
 
@@ -187,12 +181,11 @@ inline void multiply_codes(const multiply_arguments& a) {
           default: return multiply_one<8>(a);
         }
     if constexpr (decodes_for_tiles) switch (format.bits) {
-        case 2: return multiply_batch(a, planes_adders<2>, false);
-        case 4: return multiply_batch(a, planes_adders<4>, false);
+        case 2: return multiply_batch(a, planes_adders<2>, for_each_stored);
+        case 4: return multiply_batch(a, planes_adders<4>, for_each_stored);
         default: break;
       }
   }
-  if (largest_run_code == 255 || (format.bits < 8 && !format.codebook))
-    return multiply_batch(a, bytes_adders<true>, true);
-  if constexpr (largest_run_code < 255) multiply_batch(a, bytes_adders<false>, true);
+  if (fits_runs(format.codebook ? 8 : format.bits)) return multiply_batch(a, bytes_adders<true>, for_each_decoded);
+  if constexpr (!fits_runs(8)) multiply_batch(a, bytes_adders<false>, for_each_decoded);
 }

@@ -1,6 +1,9 @@
 // The multiply of one sample of 8-bit inputs with codes in planes: they go from memory into the products by way of
 // registers, and what is done once per group is kept as short as can be.
 
+// Whether all codes of so many bits fit runs.
+constexpr bool fits_runs(int bits) { return largest_run_code == 255 || bits < 8; }
+
 // Steps whose products of codes of so many bits add up to no more than 16 bits, in pairs: a power of two.
 constexpr index_t steps_per_run(int bits) {
   const int largest = bits == 1 ? 2 : (1 << bits) - 1;
@@ -13,11 +16,11 @@ constexpr index_t steps_per_run(int bits) {
 // one. What is asked for waits in the second-level cache.
 class next_panel {
  public:
-  next_panel(const panel_layout& layout, const std::byte* panel)
-      : at_(panel + layout.panel_bytes),
-        wanted_(at_),
-        quarter_(layout.panel_bytes / 4),
-        per_chunk_(quarter_ * chunk_steps / layout.steps + 1) {}
+  // The panel before it, unless that is the last one.
+  next_panel(const panel_layout& layout, const std::byte* panel, bool last)
+      : at_(last ? panel : panel + layout.panel_bytes), wanted_(at_), quarter_(layout.panel_bytes / 4) {
+    if (!last && layout.steps > 0) per_chunk_ = quarter_ * chunk_steps / layout.steps + 1;
+  }
 
   PARE_INLINE void ask_for_chunk() {
     for (wanted_ += per_chunk_; at_ < wanted_; at_ += 64) {
@@ -32,7 +35,7 @@ class next_panel {
   const std::byte* at_;
   const std::byte* wanted_;
   index_t quarter_;
-  index_t per_chunk_;
+  index_t per_chunk_ = 0;
 };
 
 // Adds a chunk of codes to sums of a tile, whose inputs at its first step are x[b].
@@ -40,7 +43,6 @@ template <int Bits, int Tile, int... Step>
 PARE_INLINE void add_chunk(i32x16 (&dots)[Tile], const chunk_planes<Bits>& chunk, const std::int8_t* const (&x)[Tile],
                            std::integer_sequence<int, Step...>) {
   constexpr index_t run = steps_per_run(Bits);
-  constexpr bool narrow = largest_run_code == 255 || Bits < 8;
   run_sums runs[Tile];
   // A chunk of a single sample is summed up apart, so as not to wait for the one before.
   i32x16 sums[Tile];
@@ -50,7 +52,7 @@ PARE_INLINE void add_chunk(i32x16 (&dots)[Tile], const chunk_planes<Bits>& chunk
     PARE_UNROLL
     for (int b = 0; b < Tile; ++b) {
       const std::int8_t* inputs = x[b] + step * step_cols;
-      if constexpr (!narrow) {
+      if constexpr (!fits_runs(Bits)) {
         sums[b] = dot(sums[b], codes, inputs);
       } else {
         runs[b] = step % run == 0 ? begin_run(sums[b], codes, inputs) : dot_run(runs[b], codes, inputs);
@@ -80,7 +82,7 @@ void multiply_one(const multiply_arguments& a) {
   for (index_t panel = a.panel_begin; panel < a.panel_end; ++panel) {
     const group_parameters parameters(*a.weights, panel);
     const std::byte* planes = a.weights->panel(panel) + layout.values_at;
-    next_panel next(layout, a.weights->panel(panel));
+    next_panel next(layout, a.weights->panel(panel), panel + 1 == a.panel_end);
     const std::int8_t* x[1] = {a.x.codes};
     f32x16 sum = splat(0), offset_sum = splat(0);
     for (index_t group = 0; group < layout.groups; ++group) {

@@ -56,11 +56,8 @@ class block_list {
   std::int32_t at_[capacity];
 };
 
-struct listed_adders {
-  using function = void (*)(const multiply_arguments&, const std::int8_t*, const std::int32_t*, const listed_steps&,
-                            index_t, index_t, int8_state*);
-  function tile, single;
-};
+using listed_adders = tile_adders<void (*)(const multiply_arguments&, const std::int8_t*, const std::int32_t*,
+                                           const listed_steps&, index_t, index_t, int8_state*)>;
 
 inline void multiply_listed(const multiply_arguments& a, const listed_adders& adders) {
   const packed_matrix& w = *a.weights;
@@ -80,8 +77,7 @@ inline void multiply_listed(const multiply_arguments& a, const listed_adders& ad
               const index_t ready = listed.ready();
               const index_t some = ready < steps - done ? ready : steps - done;
               for_each_tile<int8_tile>(count, [&](auto tile, index_t first) {
-                const auto add = tile > 1 || int8_tile == 1 ? adders.tile : adders.single;
-                add(a, x, list.at() + done, listed, some, sample + first, states + first);
+                adders.of(tile)(a, x, list.at() + done, listed, some, sample + first, states + first);
               });
               listed.drop(some);
               done += some;

@@ -14,6 +14,17 @@ PARE_INLINE void for_each_tile(index_t samples, Visit&& visit) {
   for (; first < samples; ++first) visit(std::integral_constant<int, 1>(), first);
 }
 
+// Functions that add to the samples of a whole tile, or to a single one.
+template <class Function>
+struct tile_adders {
+  Function whole, single;
+
+  template <int Tile>
+  PARE_INLINE Function of(std::integral_constant<int, Tile>) const {
+    return Tile == 1 ? single : whole;
+  }
+};
+
 // Where the inputs of the samples of a tile lie. Those behind the end of the batch are its last one once more.
 template <int Tile, class T>
 struct tile_inputs {

@@ -1,9 +1,9 @@
 // Ranges of the steps of a panel, and what visits them.
 #pragma once
 
-#include <pare/storage/panel.hpp>
-
 #include <cstddef>
+
+#include <pare/storage/panel.hpp>
 
 namespace pare::detail {
 
