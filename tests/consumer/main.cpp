@@ -3,10 +3,11 @@
 #include <pare/pare.hpp>
 
 #include <cstdio>
+#include <string>
 
 pare::index_t weights_kept(Eigen::MatrixXf& w);
 
-int main() {
+int main(int, char** arguments) {
   Eigen::MatrixXf w = Eigen::MatrixXf::Random(32, 64);
   const Eigen::VectorXf x = Eigen::VectorXf::Random(64);
   Eigen::VectorXf y(32);
@@ -17,10 +18,13 @@ int main() {
 
   pare::network net(64);
   net.add(pare::linear(q));
-  pare::save(net, "consumer.pare");
+  const std::string file = std::string(arguments[0]) + ".pare";
+  std::remove(file.c_str());
+  pare::save(net, file);
+  pare::verify(file);
   Eigen::VectorXf again(32);
   pare::workspace room = net.workspace(1);
-  pare::load("consumer.pare").run(x, again, room);
+  pare::load(file).run(x, again, room);
 
   const pare::index_t kept = weights_kept(w);
   std::printf("8 bits: relative error %.4f; pruned: %td of 2048 weights kept\n", static_cast<double>(error), kept);

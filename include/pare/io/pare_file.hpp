@@ -23,20 +23,24 @@ network load(const std::filesystem::path& file);
 // Throws format_error naming the first that differs, and whatever load throws.
 void verify(const std::filesystem::path& file);
 
-}  // namespace pare
+namespace detail {
 
-#if defined(PARE_KERNELS_COMPILED)
-
-namespace pare::detail {
-
-// In the library pare::kernels.
+// The same, in the library pare::kernels.
 void compiled_save(const network& net, const std::filesystem::path& file, const save_options& options);
 network compiled_load(const std::filesystem::path& file);
 void compiled_verify(const std::filesystem::path& file);
 
-}  // namespace pare::detail
+}  // namespace detail
+}  // namespace pare
+
+#if !defined(PARE_KERNELS_COMPILED)
+#include <pare/io/pare_reader.hpp>
+#include <pare/io/pare_writer.hpp>
+#endif
 
 namespace pare {
+
+#if defined(PARE_KERNELS_COMPILED)
 
 inline void save(const network& net, const std::filesystem::path& file, const save_options& options) {
   detail::compiled_save(net, file, options);
@@ -44,14 +48,7 @@ inline void save(const network& net, const std::filesystem::path& file, const sa
 inline network load(const std::filesystem::path& file) { return detail::compiled_load(file); }
 inline void verify(const std::filesystem::path& file) { detail::compiled_verify(file); }
 
-}  // namespace pare
-
 #else
-
-#include <pare/io/pare_reader.hpp>
-#include <pare/io/pare_writer.hpp>
-
-namespace pare {
 
 inline void save(const network& net, const std::filesystem::path& file, const save_options& options) {
   detail::write_pare(net, file, options);
@@ -59,6 +56,6 @@ inline void save(const network& net, const std::filesystem::path& file, const sa
 inline network load(const std::filesystem::path& file) { return detail::read_pare(file); }
 inline void verify(const std::filesystem::path& file) { detail::verify_pare(file); }
 
-}  // namespace pare
-
 #endif
+
+}  // namespace pare

@@ -42,7 +42,8 @@ class io_error : public error {
 
 namespace detail {
 
-// A part of a message: a string or a number, whose type is forgotten so that messages cost little to compile.
+// A part of a message: a string or a number, whose type is forgotten so that messages cost little to compile. It refers
+// to the string, or the letter, that it was made of.
 class message_piece {
  public:
   constexpr message_piece(std::string_view text) : kind_(kind::text), text_(text) {}

@@ -9,13 +9,23 @@
 #include <pare/tensor/matrix_view.hpp>
 
 namespace pare {
+namespace detail {
+
+// What binds to any matrix of floats, and to others by a copy; depends on T so that a template names it late.
+template <class T>
+struct float_refs {
+  using input = Eigen::Ref<const Eigen::MatrixXf>;
+};
+
+}  // namespace detail
 
 // The loss of sample j with label c is -log softmax(logits_j)_c = log sum_i e^(logits_ij) - logits_cj. Returns `weight`
 // times the sum over the batch; writes the gradient, weight (softmax(logits_j)_i - [i = c]). logits and gradient are
 // [classes, batch]; gradient may be logits itself. With weight = 1 / batch both are means over the batch; shards of one
 // batch pass the size of the whole. Throws shape_error, and value_error for a label outside [0, classes).
 template <class Logits, std::convertible_to<std::span<const int>> Labels, class Gradient>
-double softmax_cross_entropy(const Logits& logits, const Labels& labels_of, Gradient&& gradient, float weight) {
+double softmax_cross_entropy(const Logits& logits_of, const Labels& labels_of, Gradient&& gradient, float weight) {
+  const typename detail::float_refs<Logits>::input logits(logits_of);
   const std::span<const int> labels = labels_of;
   const index_t batch = logits.cols();
   detail::require<shape_error>(static_cast<index_t>(labels.size()) == batch, "loss: ", batch, " samples but ",

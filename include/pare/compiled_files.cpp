@@ -1,12 +1,9 @@
-// What the CMake target pare::kernels compiles once: the kernels, and the reading and writing of files. For another
-// build system: compile this file, and the others with -DPARE_KERNELS_COMPILED.
+// A source of the CMake target pare::kernels: the reading and writing of the library's own files.
+#include <pare/io/pare_file.hpp>
 #include <pare/io/pare_reader.hpp>
 #include <pare/io/pare_writer.hpp>
-#include <pare/kernels/dispatch.hpp>
 
 namespace pare::detail {
-
-const kernel_table& compiled_kernels() { return active_kernels(); }
 
 void compiled_save(const network& net, const std::filesystem::path& file, const save_options& options) {
   write_pare(net, file, options);
