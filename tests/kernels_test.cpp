@@ -115,7 +115,7 @@ TEST_CASE("every format gives the bits of the reference") {
   }
 }
 
-TEST_CASE("a matrix without columns gives the bias") {
+TEST_CASE("a matrix without columns gives zeros in every format, for one sample and for several") {
   const Eigen::MatrixXf w(17, 0), x(0, 5);
   for (const packed_matrix& m : dense_formats(w)) check_multiply(m, x, {1, 5});
   for (int bits = 1; bits <= 8; ++bits)
