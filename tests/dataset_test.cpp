@@ -77,6 +77,41 @@ TEST_CASE("a data set refuses labels and inputs that cannot be") {
         "numbers: inputs[1, 3] is nan, must be finite");
 }
 
+TEST_CASE("targets stay with their samples") {
+  pare::dataset data{Eigen::RowVectorXf::LinSpaced(20, 0, 19), {}, 0, "curve"};
+  data.targets = Eigen::MatrixXf(2, 20);
+  data.targets << 10 * data.inputs, -data.inputs;
+  const pare::dataset_split random = pare::hold_out_random(data, 5, 3);
+  CHECK(random.test.samples() == 5);
+  for (const pare::dataset& part : {random.train, random.test, pare::first(data, 7)}) {
+    pare::validate(part);
+    CHECK(part.targets.row(0) == 10 * part.inputs);
+    CHECK(part.targets.row(1) == -part.inputs);
+  }
+  CHECK(pare::first(data, 7).inputs == data.inputs.leftCols(7));
+  CHECK(random.train.inputs.sum() + random.test.inputs.sum() == 190);
+}
+
+TEST_CASE("a data set refuses targets that cannot be, and labels beside them") {
+  const pare::dataset good{Eigen::MatrixXf::Ones(2, 3), {}, 0, "curve", Eigen::MatrixXf::Ones(1, 3)};
+  pare::validate(good);
+  pare::validate(pare::dataset{});
+  pare::dataset bad = good;
+  bad.targets.resize(1, 2);
+  CHECK(error_message<pare::shape_error>([&] { pare::validate(bad); }) == "curve: 3 samples but 2 targets");
+  bad.targets.resize(0, 3);
+  CHECK(error_message<pare::shape_error>([&] { pare::validate(bad); }) == "curve: targets have no outputs");
+  bad = good;
+  bad.labels = {0, 0, 0};
+  CHECK(error_message<pare::shape_error>([&] { pare::validate(bad); }) == "curve: 3 labels, but 0 classes");
+  bad.classes = 1;
+  CHECK(error_message<pare::shape_error>([&] { pare::validate(bad); }) == "curve: has both labels and targets");
+  bad = good;
+  bad.targets(0, 1) = std::numeric_limits<float>::infinity();
+  CHECK(error_message<pare::value_error>([&] { pare::validate(bad); }) ==
+        "curve: targets[0, 1] is inf, must be finite");
+}
+
 TEST_CASE("a split refuses more samples than there are") {
   const pare::dataset data = make_samples(4);
   for (const pare::index_t count : {-1, 5}) {

@@ -169,6 +169,9 @@ TEST_CASE("predict takes the largest logit and the lowest class of equals, error
   CHECK(pare::predict(model, data.inputs) == std::vector{0, 2, 0, 0});
   CHECK(pare::error_rate(model, data) == 0.5);
   CHECK_THROWS_AS(pare::error_rate(model, pare::first(data, 0)), pare::value_error);
+  const pare::dataset regression{data.inputs, {}, 0, "four", data.inputs};
+  CHECK(error_message<pare::value_error>([&] { pare::error_rate(model, regression); }) ==
+        "four: has targets, labels are needed");
 }
 
 TEST_CASE("predict treats every sample of a long batch alike") {

@@ -1,4 +1,4 @@
-// Labelled samples for training and testing a classifier.
+// Samples with what is to be learned of them: labels for a classifier, targets for a regression.
 #pragma once
 
 #include <concepts>
@@ -12,11 +12,13 @@
 
 namespace pare {
 
+// Has either labels or, with no classes, targets.
 struct dataset {
   Eigen::MatrixXf inputs;   // [features, samples]: a sample is a column
   std::vector<int> labels;  // one per sample, in [0, classes)
   int classes = 0;
   std::string name;
+  Eigen::MatrixXf targets = {};  // [outputs, samples]
 
   index_t features() const { return inputs.rows(); }
   index_t samples() const { return inputs.cols(); }
@@ -27,18 +29,56 @@ struct dataset_split {
   dataset test;
 };
 
-// Throws shape_error unless there is one label per sample, value_error for a label outside [0, classes) or an input
-// that is not finite.
+namespace detail {
+
+template <std::same_as<dataset> Data>
+void validate_labels(const Data& data) {
+  const auto labels = static_cast<index_t>(data.labels.size());
+  require<shape_error>(labels == data.samples(), data.name, ": ", data.samples(), " samples but ", labels, " labels");
+  require<shape_error>(data.targets.size() == 0, data.name, ": has both labels and targets");
+  for (std::size_t i = 0; i < data.labels.size(); ++i)
+    require<value_error>(data.labels[i] >= 0 && data.labels[i] < data.classes, data.name, ": label ", i, " is ",
+                         data.labels[i], ", must be 0 to ", data.classes - 1);
+}
+
+template <std::same_as<dataset> Data>
+void validate_targets(const Data& data) {
+  require<shape_error>(data.labels.empty(), data.name, ": ", data.labels.size(), " labels, but 0 classes");
+  require<shape_error>(data.targets.cols() == data.samples(), data.name, ": ", data.samples(), " samples but ",
+                       data.targets.cols(), " targets");
+  require<shape_error>(data.targets.rows() > 0 || data.samples() == 0, data.name, ": targets have no outputs");
+  if (!data.targets.allFinite()) require_finite(as_matrix(data.targets), data.name + ": targets");
+}
+
+// For what works on labels only. Throws value_error for a data set with targets.
+template <std::same_as<dataset> Data>
+void require_labels(const Data& data) {
+  require<value_error>(data.classes > 0, data.name, ": has targets, labels are needed");
+}
+
+}  // namespace detail
+
+// Throws shape_error unless there is one label or one column of targets per sample, and not both; value_error for a
+// label outside [0, classes), an input or a target that is not finite.
 template <std::same_as<dataset> Data>
 void validate(const Data& data) {
-  const auto labels = static_cast<index_t>(data.labels.size());
-  detail::require<shape_error>(labels == data.samples(), data.name, ": ", data.samples(), " samples but ", labels,
-                               " labels");
-  for (std::size_t i = 0; i < data.labels.size(); ++i)
-    detail::require<value_error>(data.labels[i] >= 0 && data.labels[i] < data.classes, data.name, ": label ", i, " is ",
-                                 data.labels[i], ", must be 0 to ", data.classes - 1);
+  if (data.classes == 0)
+    detail::validate_targets(data);
+  else
+    detail::validate_labels(data);
   if (!data.inputs.allFinite()) detail::require_finite(as_matrix(data.inputs), data.name + ": inputs");
 }
+
+namespace detail {
+
+template <std::same_as<Eigen::MatrixXf> Matrix>
+Matrix select_columns(const Matrix& from, std::span<const index_t> columns) {
+  Matrix result(from.rows(), static_cast<index_t>(columns.size()));
+  for (std::size_t i = 0; i < columns.size(); ++i) result.col(static_cast<index_t>(i)) = from.col(columns[i]);
+  return result;
+}
+
+}  // namespace detail
 
 // The samples whose numbers are listed, in that order. Throws value_error for a number outside [0, samples).
 template <std::same_as<dataset> Data>
@@ -46,12 +86,13 @@ dataset select(const Data& data, std::span<const index_t> samples) {
   for (const index_t sample : samples)
     detail::require<value_error>(sample >= 0 && sample < data.samples(), data.name, ": sample ", sample,
                                  " wanted, must be 0 to ", data.samples() - 1);
-  dataset result{Eigen::MatrixXf(data.features(), static_cast<index_t>(samples.size())), {}, data.classes, data.name};
-  result.labels.reserve(samples.size());
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    result.inputs.col(static_cast<index_t>(i)) = data.inputs.col(samples[i]);
-    result.labels.push_back(data.labels[static_cast<std::size_t>(samples[i])]);
+  dataset result{detail::select_columns(data.inputs, samples), {}, data.classes, data.name};
+  if (data.classes == 0) {
+    result.targets = detail::select_columns(data.targets, samples);
+    return result;
   }
+  result.labels.reserve(samples.size());
+  for (const index_t sample : samples) result.labels.push_back(data.labels[static_cast<std::size_t>(sample)]);
   return result;
 }
 

@@ -131,11 +131,12 @@ std::vector<int> predict(const Model& model, const Eigen::Ref<const Eigen::Matri
   return classes;
 }
 
-// The part of the samples whose class is predicted wrongly, in [0, 1]. Throws value_error for an empty data set, else
-// as validate(data) and forward.
+// The part of the samples whose class is predicted wrongly, in [0, 1]. Throws value_error for an empty data set or one
+// without labels, else as validate(data) and forward.
 template <std::same_as<mlp> Model>
 double error_rate(const Model& model, const dataset& data) {
   validate(data);
+  detail::require_labels(data);
   detail::require<value_error>(data.samples() > 0, data.name, ": no samples, at least 1 is needed");
   const std::vector<int> predicted = predict(model, data.inputs);
   index_t wrong = 0;

@@ -70,6 +70,7 @@ void validate(const training_options& options, const Model& model) {
 template <std::same_as<mlp> Model>
 void validate(const dataset& data, const Model& model) {
   pare::validate(data);
+  require_labels(data);
   require<value_error>(data.samples() > 0, data.name, ": no samples, at least 1 is needed");
   require<shape_error>(data.features() == model.layers.front().inputs(), data.name, ": samples have ", data.features(),
                        " features, the first layer takes ", model.layers.front().inputs());
