@@ -21,6 +21,7 @@
 #include <pare/storage/unpack.hpp>
 #include <pare/tensor/eigen.hpp>
 #include <pare/tensor/view.hpp>
+#include <pare/train/augmentation_cache.hpp>
 #include <pare/train/convert.hpp>
 #include <pare/train/digits.hpp>
 #include <pare/train/trainer.hpp>
