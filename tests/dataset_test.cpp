@@ -77,6 +77,19 @@ TEST_CASE("a data set refuses labels and inputs that cannot be") {
         "numbers: inputs[1, 3] is nan, must be finite");
 }
 
+TEST_CASE("features are selected in the order of their numbers, and all else stays") {
+  pare::dataset data = make_samples(4);
+  data.inputs.conservativeResize(3, 4);
+  data.inputs.row(2).setConstant(7);
+  const pare::dataset part = pare::select_features(data, std::vector<pare::index_t>{2, 0});
+  CHECK(part.inputs == (Eigen::MatrixXf(2, 4) << 7, 7, 7, 7, 0, 1, 2, 3).finished());
+  CHECK(part.labels == data.labels);
+  CHECK(part.classes == 3);
+  CHECK(part.name == "numbers");
+  CHECK(error_message<pare::value_error>([&] { pare::select_features(data, std::vector<pare::index_t>{3}); }) ==
+        "numbers: feature 3 wanted, must be 0 to 2");
+}
+
 TEST_CASE("targets stay with their samples") {
   pare::dataset data{Eigen::RowVectorXf::LinSpaced(20, 0, 19), {}, 0, "curve"};
   data.targets = Eigen::MatrixXf(2, 20);

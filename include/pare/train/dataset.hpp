@@ -78,6 +78,14 @@ Matrix select_columns(const Matrix& from, std::span<const index_t> columns) {
   return result;
 }
 
+template <std::same_as<Eigen::MatrixXf> Matrix>
+Matrix select_rows(const Matrix& from, std::span<const index_t> rows) {
+  Matrix result(static_cast<index_t>(rows.size()), from.cols());
+  for (index_t column = 0; column < from.cols(); ++column)
+    for (std::size_t i = 0; i < rows.size(); ++i) result(static_cast<index_t>(i), column) = from(rows[i], column);
+  return result;
+}
+
 }  // namespace detail
 
 // The samples whose numbers are listed, in that order. Throws value_error for a number outside [0, samples).
@@ -94,6 +102,16 @@ dataset select(const Data& data, std::span<const index_t> samples) {
   result.labels.reserve(samples.size());
   for (const index_t sample : samples) result.labels.push_back(data.labels[static_cast<std::size_t>(sample)]);
   return result;
+}
+
+// The features whose numbers are listed, in that order, of all samples. Throws value_error for a number outside [0,
+// features).
+template <std::same_as<dataset> Data>
+dataset select_features(const Data& data, std::span<const index_t> features) {
+  for (const index_t feature : features)
+    detail::require<value_error>(feature >= 0 && feature < data.features(), data.name, ": feature ", feature,
+                                 " wanted, must be 0 to ", data.features() - 1);
+  return {detail::select_rows(data.inputs, features), data.labels, data.classes, data.name, data.targets};
 }
 
 namespace detail {
