@@ -47,15 +47,15 @@ inline std::vector<float> gaussian_kernel(double sigma) {
 // order and fused or not. So the field is the same on every machine.
 class elastic_field {
  public:
-  // `displacement` is the root mean square of the length of a displacement, sigma that of the Gaussian. A displacement
-  // is given in 1 / `unit` pixels. No displacement is no field.
+  // `displacement` is the root mean square of the length of a displacement, sigma the standard deviation of the
+  // Gaussian, in pixels. No displacement makes no field.
   elastic_field(index_t height, index_t width, double displacement, double sigma, double unit)
       : height_(height), width_(width), kernel_(displacement > 0 ? gaussian_kernel(sigma) : std::vector<float>{}) {
     if (kernel_.empty()) return;
-    const index_t border = 2 * (static_cast<index_t>(kernel_.size()) - 1);
-    noise_.resize(height + border, 2 * (width + border));
-    smooth_.resize(height, noise_.cols());
-    field_.resize(2 * height, width);
+    reach_ = static_cast<index_t>(kernel_.size()) - 1;
+    noise_.resize(static_cast<std::size_t>((height + 2 * reach_) * noise_width()));
+    smooth_.resize(static_cast<std::size_t>(noise_width()));
+    field_.resize(static_cast<std::size_t>(2 * height * width));
     // A smoothed number has the variance of the noise, 85, times the squares of the weights in both directions.
     double squares = -static_cast<double>(kernel_[0]) * static_cast<double>(kernel_[0]);
     for (const float weight : kernel_) squares += 2.0 * static_cast<double>(weight) * static_cast<double>(weight);
@@ -64,58 +64,53 @@ class elastic_field {
 
   bool empty() const { return kernel_.empty(); }
 
-  // Templates, since they compute with Eigen: see mlp.hpp.
+  // A template, as what it calls, since they compute with Eigen: see mlp.hpp.
   template <std::same_as<random> Source>
   void draw(Source& source) {
-    float* const noise = noise_.data();
-    for (index_t begin = 0; begin < noise_.size(); begin += 16) {
+    for (std::size_t begin = 0; begin < noise_.size(); begin += 16) {
       std::uint64_t bits = source.bits();
-      const index_t end = std::min(begin + 16, noise_.size());
-      for (index_t i = begin; i < end; ++i, bits >>= 4)
-        noise[i] = static_cast<float>(2 * static_cast<int>(bits & 15) - 15);
+      const std::size_t end = std::min(begin + 16, noise_.size());
+      for (std::size_t i = begin; i < end; ++i, bits >>= 4)
+        noise_[i] = static_cast<float>(2 * static_cast<int>(bits & 15) - 15);
     }
-    smooth_columns(noise_, smooth_);
-    smooth_rows(smooth_, field_);
+    for (index_t row = 0; row < height_; ++row) {
+      smooth(noise_.data() + (row + reach_) * noise_width(), noise_width(), smooth_.data(), noise_width());
+      const float* const middle = smooth_.data() + reach_;
+      smooth(middle, 1, field_.data() + row * width_, width_);
+      smooth(middle + noise_width() / 2, 1, field_.data() + (height_ + row) * width_, width_);
+    }
   }
 
-  index_t x(index_t row, index_t col) const { return static_cast<index_t>(field_(row, col) * scale_); }
-  index_t y(index_t row, index_t col) const { return static_cast<index_t>(field_(height_ + row, col) * scale_); }
+  // The displacement of a pixel in 1 / `unit` pixels.
+  index_t x(index_t row, index_t col) const { return component(row, col); }
+  index_t y(index_t row, index_t col) const { return component(height_ + row, col); }
 
  private:
-  using array = Eigen::Array<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  // Noise of x on the left and of y on the right, each with as much around as the kernel reaches.
+  index_t noise_width() const { return 2 * (width_ + 2 * reach_); }
 
-  // Noise of x on the left, of y on the right.
-  template <std::same_as<array> Array>
-  void smooth_columns(const Array& from, Array& to) const {
-    const auto reach = static_cast<index_t>(kernel_.size()) - 1;
-    for (index_t row = 0; row < height_; ++row) {
-      auto sum = to.row(row);
-      sum = kernel_[0] * from.row(row + reach);
-      for (index_t i = 1; i <= reach; ++i)
-        sum += kernel_[static_cast<std::size_t>(i)] * (from.row(row + reach - i) + from.row(row + reach + i));
-    }
+  index_t component(index_t row, index_t col) const {
+    return static_cast<index_t>(field_[static_cast<std::size_t>(row * width_ + col)] * scale_);
   }
 
-  // Then x above, y below.
-  template <std::same_as<array> Array>
-  void smooth_rows(const Array& from, Array& to) const {
-    const auto reach = static_cast<index_t>(kernel_.size()) - 1;
-    for (index_t row = 0; row < 2 * height_; ++row) {
-      const auto in = from.row(row % height_).segment(row / height_ * (from.cols() / 2), from.cols() / 2);
-      auto sum = to.row(row);
-      sum = kernel_[0] * in.segment(reach, width_);
-      for (index_t i = 1; i <= reach; ++i)
-        sum += kernel_[static_cast<std::size_t>(i)] * (in.segment(reach - i, width_) + in.segment(reach + i, width_));
-    }
+  // out[i] is the sum under the kernel of in[i] and its neighbours at multiples of `stride` to both sides.
+  template <std::same_as<float> Float>
+  void smooth(const Float* in, index_t stride, Float* out, index_t size) const {
+    using array = Eigen::Array<Float, 1, Eigen::Dynamic>;
+    const auto at = [&](index_t i) { return Eigen::Map<const array>(in + i * stride, size); };
+    Eigen::Map<array> sum(out, size);
+    sum = kernel_[0] * at(0);
+    for (index_t i = 1; i <= reach_; ++i) sum += kernel_[static_cast<std::size_t>(i)] * (at(-i) + at(i));
   }
 
   index_t height_;
   index_t width_;
   std::vector<float> kernel_;
+  index_t reach_ = 0;
   float scale_ = 0;
-  array noise_;   // [height + border, 2 (width + border)]
-  array smooth_;  // [height, 2 (width + border)]
-  array field_;   // [2 height, width]
+  std::vector<float> noise_;   // [height + 2 reach, noise width]
+  std::vector<float> smooth_;  // one row of it, smoothed down the columns
+  std::vector<float> field_;   // [2 height, width]: x, then y
 };
 
 }  // namespace pare::detail
