@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "catch.hpp"
+#include "perceptrons.hpp"
 #include "support.hpp"
 
 using pare::activation;
@@ -14,52 +15,12 @@ namespace {
 
 constexpr double float_eps = std::numeric_limits<float>::epsilon();
 
-double apply(activation function, double x) {
-  switch (function) {
-    case activation::relu: return x > 0 ? x : 0;
-    case activation::leaky_relu: return x > 0 ? x : static_cast<double>(0.01f) * x;
-    case activation::sigmoid: return 1 / (1 + std::exp(-x));
-    case activation::tanh: return std::tanh(x);
-    default: return x;
-  }
-}
-
-struct double_layer {
-  Eigen::MatrixXd weights;
-  Eigen::VectorXd bias;
-  activation function;
-};
-
-std::vector<double_layer> to_double(const pare::mlp& model) {
-  std::vector<double_layer> layers;
-  for (const pare::dense_layer& layer : model.layers)
-    layers.push_back({layer.weights.cast<double>(), layer.bias.cast<double>(), layer.function});
-  return layers;
-}
-
-Eigen::MatrixXd oracle(const std::vector<double_layer>& layers, Eigen::MatrixXd x) {
-  for (const double_layer& layer : layers) {
-    x = ((layer.weights * x).colwise() + layer.bias).eval();
-    x = x.unaryExpr([&](double value) { return apply(layer.function, value); }).eval();
-  }
-  return x;
-}
-
 double oracle_loss(const std::vector<double_layer>& layers, const Eigen::MatrixXd& x, const std::vector<int>& labels) {
-  const Eigen::MatrixXd logits = oracle(layers, x);
+  const Eigen::MatrixXd logits = double_outputs(layers, x);
   double sum = 0;
   for (index_t j = 0; j < x.cols(); ++j)
     sum += std::log(logits.col(j).array().exp().sum()) - logits(labels[static_cast<std::size_t>(j)], j);
   return sum / static_cast<double>(x.cols());
-}
-
-// What every layer gives when nothing cancels: |W| x + |b|, which bounds all partial sums (1 where a sigmoid
-// saturates).
-std::vector<Eigen::MatrixXd> magnitudes(const std::vector<double_layer>& layers, const Eigen::MatrixXd& x) {
-  std::vector<Eigen::MatrixXd> result = {x.cwiseAbs()};
-  for (const double_layer& layer : layers)
-    result.push_back(((layer.weights.cwiseAbs() * result.back()).colwise() + layer.bias.cwiseAbs()).array() + 1.0);
-  return result;
 }
 
 pare::mlp make_model(activation hidden) {
@@ -82,7 +43,7 @@ TEST_CASE("forward is f(W x + b), layer by layer") {
   const pare::mlp model = make_model(hidden);
   const auto layers = to_double(model);
   const Eigen::MatrixXf x = gaussian(4, 9, 1);
-  const Eigen::MatrixXd expected = oracle(layers, x.cast<double>());
+  const Eigen::MatrixXd expected = double_outputs(layers, x.cast<double>());
   const Eigen::MatrixXd bound = roundings * float_eps * magnitudes(layers, x.cast<double>()).back();
   CHECK(((pare::forward(model, x).cast<double>() - expected).cwiseAbs().array() <= bound.array()).all());
 }
