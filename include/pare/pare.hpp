@@ -22,7 +22,9 @@
 #include <pare/tensor/eigen.hpp>
 #include <pare/tensor/view.hpp>
 #include <pare/train/augmentation_cache.hpp>
+#include <pare/train/compact.hpp>
 #include <pare/train/convert.hpp>
 #include <pare/train/digits.hpp>
+#include <pare/train/fuse.hpp>
 #include <pare/train/trainer.hpp>
 #include <pare/version.hpp>
