@@ -85,7 +85,7 @@ class image_warp {
       for (index_t col = 0; col < width_; ++col) {
         const index_t x = 2 * col - (width_ - 1);
         *next++ = tap_at(map.xx * x + map.xy * y + map.x0 + (elastic ? field.x(row, col) : 0),
-                      map.yx * x + map.yy * y + map.y0 + (elastic ? field.y(row, col) : 0));
+                         map.yx * x + map.yy * y + map.y0 + (elastic ? field.y(row, col) : 0));
       }
     }
   }
