@@ -66,7 +66,7 @@ inline void validate(const augmentation& options) {
 #include <pare/tensor/strict_fp_begin.inl>
 
 // Pixels in multiples of 1/255 as the integers they stand for, and back.
-inline float to_byte(float pixel) { return static_cast<float>(static_cast<int>(pixel * 255.0f + 0.5f)); }
+inline float to_byte(float value) { return static_cast<float>(static_cast<int>(value * 255.0f + 0.5f)); }
 inline float from_byte(float byte) { return byte / 255.0f; }
 
 #include <pare/tensor/strict_fp_end.inl>
@@ -74,8 +74,8 @@ inline float from_byte(float byte) { return byte / 255.0f; }
 // Up to the rounding of a division by 255 or of a product with 1/255.
 template <std::same_as<Eigen::MatrixXf> Matrix>
 bool are_bytes(const Matrix& inputs) {
-  return std::all_of(inputs.data(), inputs.data() + inputs.size(), [](float pixel) {
-    return pixel >= 0.0f && pixel <= 1.0f && std::abs(pixel * 255.0f - to_byte(pixel)) < 1e-4f;
+  return std::all_of(inputs.data(), inputs.data() + inputs.size(), [](float value) {
+    return value >= 0.0f && value <= 1.0f && std::abs(value * 255.0f - to_byte(value)) < 1e-4f;
   });
 }
 
@@ -98,7 +98,7 @@ class image_augmenter {
     warp_.aim(map, field_);
     for (std::size_t first = 0; first < channels_ * pixels_; first += pixels_)
       warp_.apply([&](std::size_t i) { return in(first + i); },
-                  [&](std::size_t i, float pixel) { out(first + i, pixel); });
+                  [&](std::size_t i, float value) { out(first + i, value); });
   }
 
  private:
