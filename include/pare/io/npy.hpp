@@ -142,9 +142,12 @@ inline void read_npy_labels(const npy_content& content, const std::string& file,
 // same bytes as NumPy's.
 inline std::string npy_head(std::string_view type, std::span<const index_t> shape) {
   std::string dictionary = text("{'descr': '", type, "', 'fortran_order': False, 'shape': (");
-  for (const index_t extent : shape) dictionary += text(extent, ", ");
-  if (!shape.empty()) dictionary.resize(dictionary.size() - (shape.size() == 1 ? 1 : 2));  // "3," or "3, 4"
-  dictionary += "), }";
+  std::string_view before_extent = "";
+  for (const index_t extent : shape) {
+    dictionary += text(before_extent, extent);
+    before_extent = ", ";
+  }
+  dictionary += shape.size() == 1 ? ",), }" : "), }";
   constexpr std::size_t before = 10;
   dictionary.resize((before + dictionary.size() + 1 + 63) / 64 * 64 - before, ' ');
   dictionary.back() = '\n';
