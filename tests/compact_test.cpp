@@ -123,7 +123,7 @@ TEST_CASE("inputs without weights go, and samples with them") {
         pare::forward(model, data.inputs));
 }
 
-TEST_CASE("a folded bias beyond float is refused") {
+TEST_CASE("a bias that compaction would make larger than any float is refused") {
   pare::mlp model = make_model(activation::relu);
   model.layers[0].weights.row(1).setZero();
   model.layers[0].bias[1] = std::numeric_limits<float>::max();

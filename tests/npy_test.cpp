@@ -140,7 +140,7 @@ TEST_CASE("arrays without elements and single numbers are read") {
   CHECK(npy_file(npy("<f4", "5, 0, 7", "", true)).read().values.rows() == 5);
 }
 
-TEST_CASE("a header that promises other bytes than there are is refused, without the memory it promises") {
+TEST_CASE("an NPY header that promises other bytes than there are is refused, without the memory it promises") {
   const std::string ends = " bytes, the file holds 3";
   CHECK(refusal(npy("|u1", "4,", "abc")) == "the header promises 4" + ends);
   CHECK(refusal(npy("|u1", "2,", "abc")) == "the header promises 2" + ends);
