@@ -1,33 +1,56 @@
-// The library's own files: a compressed network, stored as it lies in memory and used where it is mapped.
-// docs/file-format.md describes every bit.
+// The library's own files: a compressed network, either stored as it lies in memory and used where it is mapped, or
+// coded in fewer bytes. docs/file-format.md describes every bit.
 #pragma once
 
+#include <concepts>
+#include <cstddef>
 #include <filesystem>
+#include <span>
+#include <vector>
 
 #include <pare/io/pare_sample.hpp>
 
 namespace pare {
 
-// Writes a network to a file that appears whole or not at all; one that is there is replaced. The same network and
-// sample always give the same bytes. Throws shape_error unless the sample has the network's inputs, value_error for a
-// sample that is not finite, more than 16384 layers or residuals that save 64 times the file's length, io_error for
-// what the operating system refuses.
-void save(const network& net, const std::filesystem::path& file, const save_options& options = {});
+// Those that write are templates so that they are compiled only where they are used.
 
-// Reads a network whose weights stay in the mapped file, shared by everyone who maps it; it must not be written over as
-// long as the network lives (saving to it is fine: that puts a new file in its place). Throws io_error for a file that
-// cannot be read and format_error for one that is not exactly as `save` writes it. O(bytes), for the checksum.
+// Writes a network to a file that appears whole or not at all; one that is there is replaced. The same network, sample
+// and coding always give the same bytes. Throws shape_error unless the sample has the network's inputs, value_error for
+// a sample that is not finite, more than 16384 layers, residuals that save 64 times the file's length, and where it is
+// coded more cells of matrices than 4096 times the file's length and 2^20; io_error for what the operating system
+// refuses.
+template <std::same_as<network> Network>
+void save(const Network& net, const std::filesystem::path& file, const save_options& options = {});
+
+// The bytes that `save` would write.
+template <std::same_as<network> Network>
+std::vector<std::byte> encode(const Network& net, const save_options& options = {});
+
+// How many bytes `save` would write, without running the network: for searches that fill a budget.
+template <std::same_as<network> Network>
+std::size_t coded_size(const Network& net, coding how);
+
+// Reads a network in whichever coding. With mapped coding its weights stay in the mapped file, shared by everyone who
+// maps it; it must not be written over as long as the network lives (saving to it is fine: that puts a new file in its
+// place). Throws io_error for a file that cannot be read and format_error for one that is not exactly as `save` writes
+// it. O(bytes), for the checksum; O(weights) where it is coded.
 network load(const std::filesystem::path& file);
 
-// Loads a file, runs the network on the recorded input and compares every output with the recorded one, bit by bit.
-// Throws format_error naming the first that differs, and whatever load throws.
+// The same from the bytes of a file, which are not needed any more when it returns.
+network load(std::span<const std::byte> file);
+
+// Loads a file, runs the network on the recorded input and compares every output with the recorded one, bit by bit; of
+// a coded file a hash of them. Throws format_error naming what differs, and whatever load throws.
 void verify(const std::filesystem::path& file);
 
 namespace detail {
 
 // The same, in the library pare::kernels.
 void compiled_save(const network& net, const std::filesystem::path& file, const save_options& options);
+std::vector<std::byte> compiled_encode(const network& net, const save_options& options);
+std::size_t compiled_coded_size(const network& net, coding how);
 network compiled_load(const std::filesystem::path& file);
+network compiled_load(std::span<const std::byte> file);
 void compiled_verify(const std::filesystem::path& file);
 
 }  // namespace detail
@@ -42,18 +65,38 @@ namespace pare {
 
 #if defined(PARE_KERNELS_COMPILED)
 
-inline void save(const network& net, const std::filesystem::path& file, const save_options& options) {
+template <std::same_as<network> Network>
+void save(const Network& net, const std::filesystem::path& file, const save_options& options) {
   detail::compiled_save(net, file, options);
 }
+template <std::same_as<network> Network>
+std::vector<std::byte> encode(const Network& net, const save_options& options) {
+  return detail::compiled_encode(net, options);
+}
+template <std::same_as<network> Network>
+std::size_t coded_size(const Network& net, coding how) {
+  return detail::compiled_coded_size(net, how);
+}
 inline network load(const std::filesystem::path& file) { return detail::compiled_load(file); }
+inline network load(std::span<const std::byte> file) { return detail::compiled_load(file); }
 inline void verify(const std::filesystem::path& file) { detail::compiled_verify(file); }
 
 #else
 
-inline void save(const network& net, const std::filesystem::path& file, const save_options& options) {
+template <std::same_as<network> Network>
+void save(const Network& net, const std::filesystem::path& file, const save_options& options) {
   detail::write_pare(net, file, options);
 }
+template <std::same_as<network> Network>
+std::vector<std::byte> encode(const Network& net, const save_options& options) {
+  return detail::encode_pare(net, options);
+}
+template <std::same_as<network> Network>
+std::size_t coded_size(const Network& net, coding how) {
+  return detail::size_of_coded(net, how);
+}
 inline network load(const std::filesystem::path& file) { return detail::read_pare(file); }
+inline network load(std::span<const std::byte> file) { return detail::read_pare(file); }
 inline void verify(const std::filesystem::path& file) { detail::verify_pare(file); }
 
 #endif

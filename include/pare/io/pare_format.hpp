@@ -5,20 +5,26 @@
 #include <cstdint>
 #include <cstring>
 
-#include <pare/nn/network.hpp>
+#include <pare/io/pare_sample.hpp>
 
 namespace pare::detail {
 
 inline constexpr std::uint64_t file_block = 64;  // everything in a file starts at a multiple of this
 constexpr std::uint64_t padded(std::uint64_t size) { return (size + file_block - 1) / file_block * file_block; }
 inline constexpr std::uint16_t file_version = 1;
-inline constexpr std::uint16_t coding_mapped = 1;
 inline constexpr std::uint32_t max_file_layers = 1 << 14;
 
-struct file_header {
+// What the headers of all codings begin with.
+struct file_prefix {
   std::array<char, 4> magic{'P', 'A', 'R', 'E'};
   std::uint16_t version = file_version;
-  std::uint16_t coding = coding_mapped;
+  pare::coding coding = coding::mapped;
+};
+static_assert(sizeof(file_prefix) == 8);
+
+// Of a mapped file.
+struct file_header {
+  file_prefix prefix;
   std::uint64_t length = 0;    // of the whole file, a multiple of 64
   std::uint64_t checksum = 0;  // of the whole file, with zero in this field
   std::uint64_t inputs = 0;    // features that the network takes, at least 1
@@ -123,6 +129,31 @@ inline void require_finite_weights(const packed_matrix& m) {
     for (index_t g = 0; g < layout.groups; ++g)
       require_finite_rows(panel + layout.parameters_at + g * layout.parameter_bytes, half_exponent, "scale", row, g);
   }
+}
+
+inline packed_format format_of(const layer_record& record) {
+  return {static_cast<encoding>(record.type), record.bits, static_cast<scheme>(record.scheme), record.codebook != 0,
+          static_cast<index_t>(record.group_size)};
+}
+
+// The layer of a record with its weights (of a linear layer), and its bias, or its gain and shift. Throws format_error
+// for what no record may hold.
+inline any_layer layer_of(const layer_record& record, packed_matrix weights, std::span<const float> first,
+                          std::span<const float> second) {
+  switch (record.kind) {
+    case layer_kind::linear:
+      require<format_error>(record.precision <= 1, "unknown precision ", record.precision);
+      require_finite_weights(weights);
+      return linear(std::move(weights), first, static_cast<precision>(record.precision));
+    case layer_kind::activation:
+      require<format_error>(record.type < activations.size(), "unknown activation ", record.type);
+      return activation_layer(activations[record.type], record.parameter);
+    case layer_kind::normalization:
+      if (record.type == 0) return rms_norm(first, record.parameter);
+      return layer_norm(first, second, record.parameter);
+    case layer_kind::residual: return residual{static_cast<std::size_t>(record.from)};
+  }
+  throw format_error(text("unknown kind of layer ", static_cast<int>(record.kind)));
 }
 
 }  // namespace pare::detail

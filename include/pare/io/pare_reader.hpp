@@ -1,4 +1,4 @@
-// Reading of the library's own files.
+// Reading of the library's own files, whichever coding they have.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <span>
 
 #include <pare/io/checksum.hpp>
+#include <pare/io/coded_reader.hpp>
 #include <pare/io/mapped_file.hpp>
 #include <pare/io/pare_format.hpp>
 #include <pare/io/pare_sample.hpp>
@@ -40,34 +41,27 @@ class payload_reader {
   std::span<const std::byte> left_;
 };
 
-// A mapped file being read. Errors below carry no file name: read_file adds it.
-class file_reader {
+// Throws format_error unless the bytes begin as files of this version do.
+inline coding check_prefix(std::span<const std::byte> bytes) {
+  file_prefix prefix;
+  require<format_error>(bytes.size() >= sizeof(coded_header), "has ", bytes.size(), " bytes, a header alone has ",
+                        sizeof(coded_header));
+  std::memcpy(&prefix, bytes.data(), sizeof prefix);
+  require<format_error>(prefix.magic == file_prefix{}.magic, "does not begin with PARE");
+  require<format_error>(prefix.version == file_version, "has version ", prefix.version, ", must be ", file_version);
+  require<format_error>(prefix.coding >= coding::mapped && prefix.coding <= coding::fast, "has coding ",
+                        static_cast<std::uint16_t>(prefix.coding), ", must be 1 to 3");
+  return prefix.coding;
+}
+
+// A file of mapped coding, whose prefix was checked, being read. Errors below carry no file name: read_file adds it.
+class mapped_reader {
  public:
-  explicit file_reader(const std::filesystem::path& path)
-      : file_(std::make_shared<const mapped_file>(path)), bytes_(file_->bytes()) {}
-
-  // Everything but the checksum that concerns the file as a whole.
-  void check_header() {
-    require<format_error>(bytes_.size() >= file_block, "has ", bytes_.size(), " bytes, a header alone has ",
-                          file_block);
-    std::memcpy(&header_, bytes_.data(), sizeof header_);
-    require<format_error>(header_.magic == file_header{}.magic, "does not begin with PARE");
-    require<format_error>(header_.version == file_version, "has version ", header_.version, ", must be ", file_version);
-    require<format_error>(header_.coding == coding_mapped, "has coding ", header_.coding, ", must be ", coding_mapped);
-    require<format_error>(header_.length == bytes_.size(), "has ", bytes_.size(), " bytes, its header says ",
-                          header_.length);
-    require<format_error>(bytes_.size() % file_block == 0, "has ", bytes_.size(), " bytes, must be a multiple of ",
-                          file_block);
-  }
-
-  void check_checksum() const {
-    file_header unsummed = header_;
-    unsummed.checksum = 0;
-    checksum sum;
-    sum.add(std::as_bytes(std::span(&unsummed, 1)));
-    sum.add(bytes_.subspan(file_block));
-    require<format_error>(sum.value() == header_.checksum, "is damaged: its checksum is ", header_.checksum,
-                          ", its bytes have ", sum.value());
+  // Bytes at a multiple of 64 that live as long as their owner.
+  mapped_reader(std::shared_ptr<const void> owner, std::span<const std::byte> bytes)
+      : owner_(std::move(owner)), bytes_(bytes) {
+    check_header();
+    check_checksum();
   }
 
   network read_layers() {
@@ -96,6 +90,27 @@ class file_reader {
   std::span<const float> output() const { return output_; }
 
  private:
+  // Everything but the checksum that concerns the file as a whole.
+  void check_header() {
+    require<format_error>(bytes_.size() >= file_block, "has ", bytes_.size(), " bytes, a header alone has ",
+                          file_block);
+    std::memcpy(&header_, bytes_.data(), sizeof header_);
+    require<format_error>(header_.length == bytes_.size(), "has ", bytes_.size(), " bytes, its header says ",
+                          header_.length);
+    require<format_error>(bytes_.size() % file_block == 0, "has ", bytes_.size(), " bytes, must be a multiple of ",
+                          file_block);
+  }
+
+  void check_checksum() const {
+    file_header unsummed = header_;
+    unsummed.checksum = 0;
+    checksum sum;
+    sum.add(std::as_bytes(std::span(&unsummed, 1)));
+    sum.add(bytes_.subspan(file_block));
+    require<format_error>(sum.value() == header_.checksum, "is damaged: its checksum is ", header_.checksum,
+                          ", its bytes have ", sum.value());
+  }
+
   any_layer read_layer(std::uint32_t index, payload_reader& payloads) const {
     layer_record record;
     std::memcpy(&record, bytes_.data() + (index + std::size_t{1}) * file_block, sizeof record);
@@ -106,66 +121,85 @@ class file_reader {
     return result;
   }
 
+  // Takes what a record says that its layer has.
   any_layer build(const layer_record& record, payload_reader& payloads) const {
-    switch (record.kind) {
-      case layer_kind::linear: return build_linear(record, payloads);
-      case layer_kind::activation:
-        require<format_error>(record.type < activations.size(), "unknown activation ", record.type);
-        return activation_layer(activations[record.type], record.parameter);
-      case layer_kind::normalization: {
-        const auto gain = payloads.take_floats(record.inputs);
-        if (record.type == 0) return rms_norm(gain, record.parameter);
-        return layer_norm(gain, payloads.take_floats(record.inputs), record.parameter);
-      }
-      case layer_kind::residual: return residual{static_cast<std::size_t>(record.from)};
+    packed_matrix weights;
+    std::span<const float> first, second;
+    if (record.kind == layer_kind::linear) {
+      weights = take_weights(record, payloads);
+      first = payloads.take_floats(record.outputs);
+    } else if (record.kind == layer_kind::normalization) {
+      first = payloads.take_floats(record.inputs);
+      if (record.type != 0) second = payloads.take_floats(record.inputs);
     }
-    throw format_error(text("unknown kind of layer ", static_cast<int>(record.kind)));
+    return layer_of(record, std::move(weights), first, second);
   }
 
-  linear build_linear(const layer_record& record, payload_reader& payloads) const {
+  packed_matrix take_weights(const layer_record& record, payload_reader& payloads) const {
     constexpr std::uint64_t most = std::uint64_t{1} << 31;
     for (const std::uint64_t size : {record.outputs, record.inputs, record.group_size})
       require<format_error>(size >= 1 && size <= most, "the matrix is ", record.outputs, " x ", record.inputs,
                             " in groups of ", record.group_size, ", each must be 1 to 2^31");
-    require<format_error>(record.precision <= 1, "unknown precision ", record.precision);
-    const packed_format format{static_cast<encoding>(record.type), record.bits, static_cast<scheme>(record.scheme),
-                               record.codebook != 0, static_cast<index_t>(record.group_size)};
-    packed_matrix weights(static_cast<index_t>(record.outputs), static_cast<index_t>(record.inputs), format,
-                          buffer(file_, payloads.take(record.weight_bytes)));
-    require_finite_weights(weights);
-    return {std::move(weights), payloads.take_floats(record.outputs), static_cast<precision>(record.precision)};
+    return {static_cast<index_t>(record.outputs), static_cast<index_t>(record.inputs), format_of(record),
+            buffer(owner_, payloads.take(record.weight_bytes))};
   }
 
-  std::shared_ptr<const mapped_file> file_;
+  std::shared_ptr<const void> owner_;
   std::span<const std::byte> bytes_;
   file_header header_;
   std::span<const float> input_;
   std::span<const float> output_;
 };
 
-// Calls use(reader, network) while the file is mapped.
-template <class Use>
-auto read_file(const std::filesystem::path& path, Use&& use) {
-  file_reader reader(path);
+// Calls read(owner, bytes) with a mapped file, whose name it adds to errors.
+template <class Read>
+auto read_file(const std::filesystem::path& path, Read&& read) {
+  const auto file = std::make_shared<const mapped_file>(path);
   try {
-    reader.check_header();
-    reader.check_checksum();
-    return use(reader, reader.read_layers());
+    return read(file, file->bytes());
   } catch (const format_error& reason) {
     throw format_error(text(path.string(), ": ", reason.what()));
   }
 }
 
+inline network read_network(std::shared_ptr<const void> owner, std::span<const std::byte> bytes) {
+  if (check_prefix(bytes) == coding::mapped) return mapped_reader(std::move(owner), bytes).read_layers();
+  return decode_file(bytes).net;
+}
+
 inline network read_pare(const std::filesystem::path& file) {
-  return read_file(file, [](const file_reader&, network net) { return net; });
+  return read_file(file, [](auto owner, auto bytes) { return read_network(std::move(owner), bytes); });
+}
+
+// Mapped coding is used where it lies, so that its bytes are copied to where they live on and are aligned.
+inline network read_pare(std::span<const std::byte> bytes) {
+  if (check_prefix(bytes) != coding::mapped) return read_network(nullptr, bytes);
+  buffer_writer copy(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), copy.data());
+  const auto owner = std::make_shared<const buffer>(std::move(copy).finish());
+  return read_network(owner, owner->bytes());
+}
+
+inline void verify_mapped(std::shared_ptr<const void> owner, std::span<const std::byte> bytes) {
+  mapped_reader reader(std::move(owner), bytes);
+  const std::vector<float> output = run_sample(reader.read_layers(), reader.input());
+  for (std::size_t i = 0; i < output.size(); ++i)
+    require<format_error>(result_bits(output[i]) == result_bits(reader.output()[i]), "output ", i,
+                          " of the recorded input is ", output[i], " here, the file says ", reader.output()[i]);
+}
+
+inline void verify_coded(std::span<const std::byte> bytes) {
+  decoded_file file = decode_file(bytes);
+  if (file.input.empty()) file.input = drawn_sample(file.net.inputs());
+  const std::uint32_t hash = output_hash(run_sample(file.net, file.input));
+  require<format_error>(hash == file.output, "the output of the recorded input has the hash ", hash,
+                        " here, the file says ", file.output);
 }
 
 inline void verify_pare(const std::filesystem::path& file) {
-  read_file(file, [](const file_reader& reader, const network& net) {
-    const std::vector<float> output = run_sample(net, reader.input());
-    for (std::size_t i = 0; i < output.size(); ++i)
-      require<format_error>(result_bits(output[i]) == result_bits(reader.output()[i]), "output ", i,
-                            " of the recorded input is ", output[i], " here, the file says ", reader.output()[i]);
+  read_file(file, [](auto owner, auto bytes) {
+    if (check_prefix(bytes) == coding::mapped) return verify_mapped(std::move(owner), bytes);
+    verify_coded(bytes);
   });
 }
 

@@ -2,17 +2,27 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include <pare/nn/network.hpp>
+#include <pare/train/random.hpp>
 
 namespace pare {
+
+// How a file holds a network; the same network comes back from each.
+enum class coding : std::uint16_t {
+  mapped = 1,  // as it lies in memory: used where the file is mapped
+  small = 2,   // the fewest bytes: an adaptive coder, decoded at some 20 million weights per second
+  fast = 3,    // few bytes: static frequencies, decoded at some 200 million weights per second
+};
 
 struct save_options {
   // The input [inputs] that is recorded with its output; empty means numbers in [-1, 1) that are always the same.
   std::span<const float> sample = {};
+  pare::coding coding = coding::mapped;
 };
 
 namespace detail {
@@ -21,6 +31,14 @@ namespace detail {
 inline std::uint32_t result_bits(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   return (bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : bits;
+}
+
+// Numbers in [-1, 1).
+inline std::vector<float> drawn_sample(index_t inputs) {
+  std::vector<float> sample(static_cast<std::size_t>(inputs));
+  random numbers(0);
+  for (float& value : sample) value = numbers.unit() * 2 - 1;
+  return sample;
 }
 
 inline std::vector<float> run_sample(const network& net, std::span<const float> input) {

@@ -194,26 +194,49 @@ enum class float_format {
   bfloat16,  // the upper 16 bits, rounded to nearest even, at most the largest finite one
 };
 
-// Packs weights [rows, cols] as floats. Throws value_error naming the first that is not finite.
-template <tensor_like W>
-packed_matrix pack_dense(const W& weights, float_format as = float_format::float32) {
-  using namespace detail;
-  const auto w = as_matrix(weights);
-  const int bits = as == float_format::float32 ? 32 : 16;
-  const packed_format format{encoding::dense, bits, scheme::symmetric, false, std::max<index_t>(1, w.cols())};
-  const panel_layout layout = layout_of(w.rows(), w.cols(), format);
-  buffer_writer out(static_cast<std::size_t>(layout.panels * layout.panel_bytes));
-  for_each_finite_row<float>(w, finite_in_float("weights"), [&](index_t row, std::span<const float> values) {
-    std::byte* next = out.data() + row / panel_rows * layout.panel_bytes + row % panel_rows * bits / 8;
+namespace detail {
+
+// Packs finite floats row by row.
+class dense_packer {
+ public:
+  dense_packer(index_t rows, index_t cols, float_format as)
+      : rows_(rows),
+        cols_(cols),
+        format_{encoding::dense, as == float_format::float32 ? 32 : 16, scheme::symmetric, false,
+                std::max<index_t>(1, cols)},
+        layout_(layout_of(rows, cols, format_)),
+        out_(static_cast<std::size_t>(layout_.panels * layout_.panel_bytes)) {}
+
+  void put_row(index_t row, std::span<const float> values) {
+    std::byte* next = out_.data() + row / panel_rows * layout_.panel_bytes + row % panel_rows * format_.bits / 8;
     for (const float value : values) {
-      if (as == float_format::float32)
+      if (format_.bits == 32)
         put(next, value);
       else
         put(next, bfloat_bits(value));
-      next += panel_rows * bits / 8;
+      next += panel_rows * format_.bits / 8;
     }
-  });
-  return {w.rows(), w.cols(), format, std::move(out).finish()};
+  }
+  packed_matrix finish() && { return {rows_, cols_, format_, std::move(out_).finish()}; }
+
+ private:
+  index_t rows_, cols_;
+  packed_format format_;
+  panel_layout layout_;
+  buffer_writer out_;
+};
+
+}  // namespace detail
+
+// Packs weights [rows, cols] as floats. Throws value_error naming the first that is not finite.
+template <tensor_like W>
+packed_matrix pack_dense(const W& weights, float_format as = float_format::float32) {
+  const auto w = as_matrix(weights);
+  detail::dense_packer packer(w.rows(), w.cols(), as);
+  detail::for_each_finite_row<float>(
+      w, detail::finite_in_float("weights"),
+      [&](index_t row, std::span<const float> values) { packer.put_row(row, values); });
+  return std::move(packer).finish();
 }
 
 // Quantizes and packs: the matrix to multiply with. Errors as for quantize_codes and pack.

@@ -1,0 +1,50 @@
+// Probabilities that learn from the bits coded with them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include <pare/storage/range_coder.hpp>
+
+namespace pare::detail {
+
+// The n-th bit moves a probability by 1 / (n + 1.5) of the way to what it was, in units of 2^-16: so the first ones
+// count for much, and later ones make the mean of all of them.
+inline constexpr int most_seen = 1023;
+inline constexpr auto learning_rates = [] {
+  std::array<std::uint16_t, most_seen + 1> rates{};
+  for (std::uint32_t n = 0; n < rates.size(); ++n) rates[n] = static_cast<std::uint16_t>((2u << 16) / (2 * n + 3));
+  return rates;
+}();
+
+// How often a bit is 1, learned with ever smaller steps; 1/2 at first.
+class adaptive_bit {
+ public:
+  adaptive_bit() = default;
+  // Begins as if `seen` bits, at most 1023, had had this probability.
+  adaptive_bit(probability one, std::uint32_t seen) : state_(one << 16 | seen) {}
+
+  probability one() const { return state_ >> 16 | 1; }
+  std::uint32_t seen() const { return state_ & most_seen; }
+
+  // `limit`, at most 1023, is the number of bits after which steps become no smaller.
+  void learn(bool bit, std::uint32_t limit = most_seen) {
+    const std::uint32_t n = seen();
+    const std::int64_t p = state_ >> 10;
+    const std::int64_t goal = bit ? (1 << 22) - 1 : 0;
+    const std::int64_t moved = p + ((goal - p) * learning_rates[n] >> 16);
+    state_ = static_cast<std::uint32_t>(moved) << 10 | (n < limit ? n + 1 : n);
+  }
+
+  template <class Coder>
+  bool code(Coder& coder, bool bit) {
+    bit = coder.code(bit, one());
+    learn(bit);
+    return bit;
+  }
+
+ private:
+  std::uint32_t state_ = 1u << 31;  // the probability in units of 2^-22, and how many bits were seen in 10 bits
+};
+
+}  // namespace pare::detail

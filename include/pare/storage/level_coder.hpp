@@ -1,0 +1,268 @@
+// The cells of a sparse matrix of few levels, coded bit by bit with predictions from everything around them.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <span>
+#include <vector>
+
+#include <pare/storage/mixer.hpp>
+#include <pare/storage/number_model.hpp>
+#include <pare/tensor/view.hpp>
+
+namespace pare::detail {
+
+// Codes [rows, cols], each below 2^bits. Level = code - zero.
+struct code_matrix {
+  index_t rows = 0;
+  index_t cols = 0;
+  int bits = 0;
+  int zero = 0;  // the code that stands for zero
+  std::span<std::uint8_t> codes;
+};
+
+// The order of the cells, and how the columns are laid out where they are the pixels of an image.
+struct cell_order {
+  bool by_columns = false;
+  index_t grid = 0;  // columns of the image; 0 for no image
+};
+
+// What is learned about nonzeros, signs and magnitudes, from one matrix to the next.
+struct level_models {
+  static constexpr std::size_t unary = 15;   // magnitudes up to this are coded by as many bits
+  static constexpr std::size_t several = 7;  // contexts tell magnitudes apart up to this
+
+  mixer<3> live_mix{{20000, 20000, 20000}};
+  std::array<adaptive_bit, 2> live_row;
+  std::array<adaptive_bit, 4> live_line;
+  std::array<adaptive_bit, 32> live_near;
+  std::array<adaptive_bit, 16> live_far;
+
+  mixer<6> nonzero_mix{{11000, 11000, 24000, 24000, 24000, -40000}};
+  adaptive_bit nonzero{8192, 4};
+  std::array<adaptive_bit, 32> pattern;
+  std::array<adaptive_bit, 256> densities;
+  std::array<adaptive_bit, 512> surroundings;
+
+  mixer<4> sign_mix{{16000, 16000, 16000, 16000}};
+  std::array<adaptive_bit, 27> sign_pattern;
+  std::array<adaptive_bit, 17> sign_balance;
+
+  std::array<mixer<4>, several> larger_mix = filled<several>(mixer<4>{{20000, 20000, 20000, 10000}});
+  std::array<adaptive_bit, several> larger;
+  std::array<std::array<adaptive_bit, several + 1>, several> larger_near;
+  number_model excess;
+
+  template <std::size_t Count, class T>
+  static std::array<T, Count> filled(const T& value) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) { return std::array<T, Count>{(void(I), value)...}; }
+    (std::make_index_sequence<Count>());
+  }
+};
+
+// Codes a matrix, or decodes it into `codes`.
+template <class Coder>
+class level_coder {
+ public:
+  level_coder(Coder& coder, level_models& models, const code_matrix& m, const cell_order& order)
+      : coder_(coder), models_(models), m_(m), order_(order) {
+    const index_t w = order.grid;
+    const index_t margin = w > 0 ? 2 * w + 2 : 10;
+    col_stride_ = order.by_columns ? m.rows + 2 : 1;
+    row_stride_ = order.by_columns ? 1 : m.cols + margin;
+    first_ = 2 * row_stride_ + margin * col_stride_;
+    levels_.resize(static_cast<std::size_t>(order.by_columns ? (m.cols + margin) * col_stride_
+                                                             : (m.rows + 2) * row_stride_));
+    rows_.resize(static_cast<std::size_t>(m.rows));
+    cols_.resize(static_cast<std::size_t>(m.cols));
+    offsets_ = w > 0 ? std::array<index_t, 10>{-1, -w, -w - 1, -w + 1, -2, -2 * w, -w - 2, 2 - w, -2 * w - 1, 1 - 2 * w}
+                     : std::array<index_t, 10>{-1, -2, -3, -4, -5, -6, -7, -8, -9, -10};
+    for (index_t& offset : offsets_) offset *= col_stride_;
+  }
+
+  void code() {
+    code_live_lines();
+    if constexpr (Coder::decodes) std::fill(m_.codes.begin(), m_.codes.end(), static_cast<std::uint8_t>(m_.zero));
+    if (order_.by_columns)
+      for (index_t col = 0; col < m_.cols; ++col)
+        for (index_t row = 0; row < m_.rows; ++row) code_cell(row, col);
+    else
+      for (index_t row = 0; row < m_.rows; ++row)
+        for (index_t col = 0; col < m_.cols; ++col) code_cell(row, col);
+  }
+
+ private:
+  static constexpr std::size_t unary = level_models::unary, several = level_models::several;
+
+  // What is known of a row or column.
+  struct line {
+    bool live = false;
+    adaptive_bit nonzero{0, 0};  // seen is 0 until its first cell
+    adaptive_bit negative;
+    std::array<adaptive_bit, several> larger;
+  };
+
+  // What lies around a cell.
+  struct surroundings {
+    std::array<int, 4> near;  // levels
+    int above, above2;        // in the two rows before
+    std::size_t weight;       // of nonzeros, 0 to 7
+  };
+
+  static int sign(int level) { return (level > 0) - (level < 0); }
+  static std::size_t index(index_t i) { return static_cast<std::size_t>(i); }
+
+  // Log odds in 12 steps of 160 from -960 on.
+  static std::size_t bucket(log_odds x) { return static_cast<std::size_t>(std::clamp((x + 960) / 160, 0, 11)); }
+
+  // A context in which nothing was seen begins with what is seen in general.
+  static adaptive_bit& begun(adaptive_bit& bit, const adaptive_bit& general, std::uint32_t weight) {
+    if (bit.seen() == 0) bit = adaptive_bit(general.one(), weight);
+    return bit;
+  }
+
+  std::uint8_t& code_at(index_t row, index_t col) { return m_.codes[index(row * m_.cols + col)]; }
+
+  // A row or column is live if any of its codes is not zero.
+  void code_live_lines() {
+    if constexpr (!Coder::decodes)
+      for (index_t row = 0; row < m_.rows; ++row)
+        for (index_t col = 0; col < m_.cols; ++col)
+          if (code_at(row, col) != m_.zero) rows_[index(row)].live = cols_[index(col)].live = true;
+    bool before = true;
+    for (line& row : rows_) before = row.live = models_.live_row[before].code(coder_, row.live);
+    for (index_t col = 0; col < m_.cols; ++col) code_live_column(col);
+  }
+
+  void code_live_column(index_t col) {
+    const auto live = [&](index_t back) { return std::size_t{back <= col && cols_[index(col - back)].live}; };
+    const index_t w = order_.grid;
+    const std::size_t beside = live(1) | live(2) << 1;
+    const std::size_t up = w > 0 ? live(w) | live(w + 1) << 1 | live(w - 1) << 2 : 0;
+    const std::size_t up2 = w > 0 ? live(2 * w) : 0;
+    adaptive_bit& a = models_.live_line[beside];
+    adaptive_bit& b = models_.live_near[beside | up << 2];
+    adaptive_bit& c = models_.live_far[(beside & 1) | (up & 1) << 1 | up2 << 2 | (up & 4) << 1];
+    const bool bit = models_.live_mix.code(coder_, cols_[index(col)].live, {odds(a), odds(b), odds(c)});
+    cols_[index(col)].live = bit;
+    for (adaptive_bit* each : {&a, &b, &c}) each->learn(bit);
+  }
+
+  log_odds odds(const adaptive_bit& bit) const { return tables_.stretch(bit.one()); }
+
+  void code_cell(index_t row, index_t col) {
+    line& r = rows_[index(row)];
+    line& c = cols_[index(col)];
+    if (!r.live || !c.live) return;
+    begun(r.nonzero, models_.nonzero, 7);
+    if (c.nonzero.seen() == 0) begin_column(col);
+    std::int16_t* const cell = levels_.data() + first_ + row * row_stride_ + col * col_stride_;
+    const surroundings around = look_around(cell);
+    int level = code_at(row, col) - m_.zero;
+    if (!code_nonzero(level != 0, r, c, col, around)) return;
+    const bool negative = code_sign(level < 0, r, c, around, cell);
+    level = code_magnitude(std::abs(level), negative ? m_.zero : (1 << m_.bits) - 1 - m_.zero, r, c, around);
+    if (negative) level = -level;
+    *cell = static_cast<std::int16_t>(level);
+    code_at(row, col) = static_cast<std::uint8_t>(m_.zero + level);
+  }
+
+  // With the density of the columns beside it that have begun, as far as they are known to be beside it.
+  void begin_column(index_t col) {
+    std::uint32_t sum = 2 * models_.nonzero.one(), count = 2;
+    for (std::size_t i = 0; order_.grid > 0 && i < 4; ++i) {
+      const index_t beside = col + offsets_[i] / col_stride_;
+      if (beside < 0 || cols_[index(beside)].nonzero.seen() == 0) continue;
+      sum += cols_[index(beside)].nonzero.one();
+      ++count;
+    }
+    cols_[index(col)].nonzero = adaptive_bit(sum / count, 6);
+  }
+
+  surroundings look_around(const std::int16_t* cell) const {
+    surroundings around{};
+    int weight = 0;
+    for (std::size_t i = 0; i < offsets_.size(); ++i) {
+      const int level = cell[offsets_[i]];
+      if (i < 4) around.near[i] = level;
+      weight += level != 0 ? (i < 2 ? 4 : i < 4 ? 2 : 1) : 0;
+    }
+    constexpr std::array<std::uint8_t, 19> weights{0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7};
+    around.weight = weights[static_cast<std::size_t>(weight)];
+    around.above = cell[-row_stride_];
+    around.above2 = cell[-2 * row_stride_];
+    return around;
+  }
+
+  // The mean density of the columns beside one on the grid.
+  probability density_beside(index_t col) const {
+    if (order_.grid == 0) return 1;
+    probability sum = 0;
+    for (const index_t beside : {col - 1, col + 1, col - order_.grid, col + order_.grid})
+      if (beside >= 0 && beside < m_.cols) sum += cols_[index(beside)].nonzero.one();
+    return std::max<probability>(sum / 4, 1);
+  }
+
+  bool code_nonzero(bool bit, line& r, line& c, index_t col, const surroundings& around) {
+    const log_odds row_odds = odds(r.nonzero), col_odds = odds(c.nonzero);
+    std::size_t pattern = 0;
+    for (std::size_t i = 0; i < 4; ++i) pattern |= std::size_t{around.near[i] != 0} << i;
+    pattern |= std::size_t{around.above != 0} << 4;
+    const std::size_t beside = bucket(tables_.stretch(density_beside(col)));
+    const std::size_t above = std::size_t{around.above != 0} | std::size_t{around.above2 != 0} << 1;
+    adaptive_bit& all = models_.nonzero;
+    adaptive_bit& x = begun(models_.pattern[pattern], all, 8);
+    adaptive_bit& y = begun(models_.densities[beside << 4 | bucket(col_odds)], all, 8);
+    adaptive_bit& z = begun(models_.surroundings[above << 7 | around.weight << 4 | bucket(row_odds)], all, 8);
+    bit = models_.nonzero_mix.code(coder_, bit, {row_odds, col_odds, odds(x), odds(y), odds(z), odds(all)});
+    for (adaptive_bit* each : {&r.nonzero, &c.nonzero, &x, &y, &z, &all}) each->learn(bit);
+    return bit;
+  }
+
+  bool code_sign(bool bit, line& r, line& c, const surroundings& around, const std::int16_t* cell) {
+    const auto& near = around.near;
+    const int pattern = sign(near[0]) + 3 * sign(near[1]) + 9 * sign(around.above) + 13;
+    const int balance = 2 * (sign(near[0]) + sign(near[1])) + sign(near[2]) + sign(near[3]) +
+                        sign(cell[offsets_[4]]) + sign(cell[offsets_[5]]) + 8;
+    adaptive_bit& x = models_.sign_pattern[static_cast<std::size_t>(pattern)];
+    adaptive_bit& y = models_.sign_balance[static_cast<std::size_t>(balance)];
+    bit = models_.sign_mix.code(coder_, bit, {odds(x), odds(y), odds(r.negative), odds(c.negative)});
+    for (adaptive_bit* each : {&x, &y, &r.negative, &c.negative}) each->learn(bit);
+    return bit;
+  }
+
+  // A magnitude of at least 1 and at most `most`.
+  int code_magnitude(int magnitude, int most, line& r, line& c, const surroundings& around) {
+    const int beside = std::max({std::abs(around.near[0]), std::abs(around.near[1]), std::abs(around.above)});
+    const std::size_t near = std::min(static_cast<std::size_t>(beside), several);
+    for (int so_far = 1; so_far < most; ++so_far) {
+      if (so_far > static_cast<int>(unary)) {
+        const auto excess = models_.excess.code(coder_, static_cast<std::uint32_t>(magnitude - so_far));
+        return so_far + static_cast<int>(std::min(excess, static_cast<std::uint32_t>(most - so_far)));
+      }
+      const std::size_t i = std::min(static_cast<std::size_t>(so_far), several) - 1;
+      adaptive_bit& all = models_.larger[i];
+      adaptive_bit& x = begun(models_.larger_near[i][near], all, 8);
+      adaptive_bit& y = begun(r.larger[i], all, 8);
+      adaptive_bit& z = begun(c.larger[i], all, 8);
+      const bool more =
+          models_.larger_mix[i].code(coder_, magnitude > so_far, {odds(all), odds(x), odds(y), odds(z)});
+      for (adaptive_bit* each : {&all, &x, &y, &z}) each->learn(more);
+      if (!more) return so_far;
+    }
+    return most;
+  }
+
+  const logistic_tables& tables_ = logistic();
+  Coder& coder_;
+  level_models& models_;
+  code_matrix m_;
+  cell_order order_;
+  index_t row_stride_, col_stride_, first_;
+  std::array<index_t, 10> offsets_;
+  std::vector<std::int16_t> levels_;  // as far as they are coded, with zeros around
+  std::vector<line> rows_, cols_;
+};
+
+}  // namespace pare::detail
