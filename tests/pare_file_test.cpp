@@ -260,7 +260,7 @@ TEST_CASE("a file that was cut or that goes on is refused, even with length and 
       if (error_message<pare::format_error>(load).empty()) FAIL("a file of " << size << " bytes was loaded");
     }
   }
-  CHECK(load_error({}).ends_with("has 0 bytes, a header alone has 64"));
+  CHECK(load_error({}).ends_with("has 0 bytes, a header alone has 12"));
 }
 
 TEST_CASE("a forged byte gives an error or a network that runs and is saved with that byte") {
@@ -316,7 +316,7 @@ TEST_CASE("what a file says that is out of range is named") {
   const auto byte = [&](std::size_t at, int value) { return message(at, static_cast<std::uint8_t>(value)); };
   CHECK(byte(0, 'p') == "does not begin with PARE");
   CHECK(byte(4, 2) == "has version 2, must be 1");
-  CHECK(byte(6, 3) == "has coding 3, must be 1");
+  CHECK(byte(6, 4) == "has coding 4, must be 1 to 3");
   CHECK(byte(63, 1) == "has a header whose last 28 bytes are not zero");
   CHECK(byte(record(1), 0) == "layer 0: unknown kind of layer 0");
   CHECK(byte(record(1), 9) == "layer 0: unknown kind of layer 9");

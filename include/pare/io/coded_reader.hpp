@@ -16,8 +16,8 @@ struct decoded_file {
   std::uint32_t output;      // output_hash
 };
 
-// A whole file of coding small or fast, whose prefix was checked. Throws format_error. A template so that it is compiled
-// only where it is used.
+// A whole file of coding small or fast, whose prefix was checked. Throws format_error. A template so that it is
+// compiled only where it is used.
 template <std::same_as<std::byte> Byte>
 decoded_file decode_file(std::span<const Byte> bytes) {
   coded_header header;

@@ -176,7 +176,8 @@ class layer_coder {
     content.weights.resize(record.outputs * record.inputs);
     if (coder_.mode() == symbol_mode::adaptive) return code_any_floats(coder_, content.weights, record.bits);
     std::vector<std::uint32_t> bits;
-    for (const float weight : content.weights) bits.push_back(std::bit_cast<std::uint32_t>(weight) >> (32 - record.bits));
+    for (const float weight : content.weights)
+      bits.push_back(std::bit_cast<std::uint32_t>(weight) >> (32 - record.bits));
     code_by_bytes<std::uint32_t>(coder_, bits, record.bits / 8);
     for (std::size_t i = 0; i < bits.size(); ++i)
       content.weights[i] = std::bit_cast<float>(bits[i] << (32 - record.bits));

@@ -182,7 +182,8 @@ inline network read_pare(std::span<const std::byte> bytes) {
 
 inline void verify_mapped(std::shared_ptr<const void> owner, std::span<const std::byte> bytes) {
   mapped_reader reader(std::move(owner), bytes);
-  const std::vector<float> output = run_sample(reader.read_layers(), reader.input());
+  const network net = reader.read_layers();
+  const std::vector<float> output = run_sample(net, reader.input());
   for (std::size_t i = 0; i < output.size(); ++i)
     require<format_error>(result_bits(output[i]) == result_bits(reader.output()[i]), "output ", i,
                           " of the recorded input is ", output[i], " here, the file says ", reader.output()[i]);

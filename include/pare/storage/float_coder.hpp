@@ -39,8 +39,9 @@ std::size_t bytes_of_coded(const Code& code) {
 
 inline constexpr std::int32_t most_multiple = 1 << 20;
 
-// The n with step · n == value, to the bit, of at most `most_multiple`.
+// The n with step · n == value, to the bit but for the sign of zero, of at most `most_multiple`.
 inline std::optional<std::int32_t> multiple_of(float value, float step) {
+  if (value == 0) return 0;
   const float quotient = std::nearbyint(value / step);
   if (!(std::fabs(quotient) <= static_cast<float>(most_multiple))) return std::nullopt;
   const auto n = static_cast<std::int32_t>(quotient);
@@ -78,9 +79,13 @@ template <class Coder>
 void code_multiples(Coder& coder, std::span<float> values, float step) {
   code_float(coder, step);
   integer_model model;
+  adaptive_bit negative_zero;
   for (float& value : values) {
-    const std::int32_t n = Coder::decodes ? 0 : *multiple_of(value, step);
-    value = step * static_cast<float>(model.code(coder, n));
+    const std::int32_t n = model.code(coder, Coder::decodes ? 0 : *multiple_of(value, step));
+    if (n != 0)
+      value = step * static_cast<float>(n);
+    else
+      value = negative_zero.code(coder, std::bit_cast<std::uint32_t>(value) != 0) ? -0.0f : 0.0f;
   }
 }
 

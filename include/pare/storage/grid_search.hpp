@@ -29,7 +29,8 @@ std::vector<index_t> likely_grids(const Matrix& m) {
   std::vector<index_t> peaks;
   const auto product = [&](index_t distance) { return products[static_cast<std::size_t>(distance - least_grid + 1)]; };
   for (index_t distance = least_grid; distance <= most; ++distance)
-    if (product(distance) > 0 && product(distance) > product(distance - 1) && product(distance) >= product(distance + 1))
+    if (product(distance) > 0 && product(distance) > product(distance - 1) &&
+        product(distance) >= product(distance + 1))
       peaks.push_back(distance);
   std::stable_sort(peaks.begin(), peaks.end(), [&](index_t a, index_t b) { return product(a) > product(b); });
   peaks.resize(std::min<std::size_t>(peaks.size(), 2));

@@ -72,8 +72,8 @@ class level_coder {
     col_stride_ = order.by_columns ? m.rows + 2 : 1;
     row_stride_ = order.by_columns ? 1 : m.cols + margin;
     first_ = 2 * row_stride_ + margin * col_stride_;
-    levels_.resize(static_cast<std::size_t>(order.by_columns ? (m.cols + margin) * col_stride_
-                                                             : (m.rows + 2) * row_stride_));
+    levels_.resize(
+        static_cast<std::size_t>(order.by_columns ? (m.cols + margin) * col_stride_ : (m.rows + 2) * row_stride_));
     rows_.resize(static_cast<std::size_t>(m.rows));
     cols_.resize(static_cast<std::size_t>(m.cols));
     offsets_ = w > 0 ? std::array<index_t, 10>{-1, -w, -w - 1, -w + 1, -2, -2 * w, -w - 2, 2 - w, -2 * w - 1, 1 - 2 * w}
@@ -223,8 +223,8 @@ class level_coder {
   bool code_sign(bool bit, line& r, line& c, const surroundings& around, const std::int16_t* cell) {
     const auto& near = around.near;
     const int pattern = sign(near[0]) + 3 * sign(near[1]) + 9 * sign(around.above) + 13;
-    const int balance = 2 * (sign(near[0]) + sign(near[1])) + sign(near[2]) + sign(near[3]) +
-                        sign(cell[offsets_[4]]) + sign(cell[offsets_[5]]) + 8;
+    const int balance = 2 * (sign(near[0]) + sign(near[1])) + sign(near[2]) + sign(near[3]) + sign(cell[offsets_[4]]) +
+                        sign(cell[offsets_[5]]) + 8;
     adaptive_bit& x = models_.sign_pattern[static_cast<std::size_t>(pattern)];
     adaptive_bit& y = models_.sign_balance[static_cast<std::size_t>(balance)];
     bit = models_.sign_mix.code(coder_, bit, {odds(x), odds(y), odds(r.negative), odds(c.negative)});
@@ -246,8 +246,7 @@ class level_coder {
       adaptive_bit& x = begun(models_.larger_near[i][near], all, 8);
       adaptive_bit& y = begun(r.larger[i], all, 8);
       adaptive_bit& z = begun(c.larger[i], all, 8);
-      const bool more =
-          models_.larger_mix[i].code(coder_, magnitude > so_far, {odds(all), odds(x), odds(y), odds(z)});
+      const bool more = models_.larger_mix[i].code(coder_, magnitude > so_far, {odds(all), odds(x), odds(y), odds(z)});
       for (adaptive_bit* each : {&all, &x, &y, &z}) each->learn(more);
       if (!more) return so_far;
     }

@@ -80,8 +80,7 @@ void code_matrix_codes(Coder& coder, const code_matrix& m) {
     return;
   }
   bool apart = false;
-  if constexpr (!Coder::decodes)
-    apart = 2 * std::count(m.codes.begin(), m.codes.end(), m.zero) >= std::ssize(m.codes);
+  if constexpr (!Coder::decodes) apart = 2 * std::count(m.codes.begin(), m.codes.end(), m.zero) >= std::ssize(m.codes);
   if (coder.code_flat(apart, 1) != 0)
     code_zeros_apart(coder, m);
   else

@@ -12,8 +12,8 @@
 namespace pare::detail {
 
 // Numbers from 0 to 2^32 - 2, small ones being likely: an exponential Golomb code (Teuhola 1978) of adaptive bits. The
-// number plus 1 has n bits behind its leading one: n times a 1 and a 0 (none behind 31 times), then those bits, of which
-// the first adapts for every n and the others are flat.
+// number plus 1 has n bits behind its leading one: n times a 1 and a 0 (none behind 31 times), then those bits, of
+// which the first adapts for every n and the others are flat.
 class number_model {
  public:
   template <class Coder>

@@ -233,9 +233,8 @@ template <tensor_like W>
 packed_matrix pack_dense(const W& weights, float_format as = float_format::float32) {
   const auto w = as_matrix(weights);
   detail::dense_packer packer(w.rows(), w.cols(), as);
-  detail::for_each_finite_row<float>(
-      w, detail::finite_in_float("weights"),
-      [&](index_t row, std::span<const float> values) { packer.put_row(row, values); });
+  detail::for_each_finite_row<float>(w, detail::finite_in_float("weights"),
+                                     [&](index_t row, std::span<const float> values) { packer.put_row(row, values); });
   return std::move(packer).finish();
 }
 

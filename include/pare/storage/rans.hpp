@@ -15,8 +15,8 @@ namespace pare::detail {
 
 // Symbol s has f_s of 2^14 slots, the first of which is c_s, the sum of those before it. Symbol i goes through state
 // i mod 8, a number x from 2^16 to 2^32 - 1:
-//   decoding   slot = x mod 2^14, which tells s;  x = f_s · (x / 2^14) + slot - c_s;  if x < 2^16, x = x · 2^16 + next word
-//   encoding   the reverse, from the last symbol to the first
+//   decoding   slot = x mod 2^14, which tells s;  x = f_s · (x / 2^14) + slot - c_s;  if x < 2^16, x = x · 2^16 + next
+//   word encoding   the reverse, from the last symbol to the first
 // A block is the 8 states before the first symbol, u32, and the words, u16. After the last all states are 2^16.
 inline constexpr int rans_bits = 14;
 inline constexpr std::uint32_t rans_slots = 1u << rans_bits;
@@ -59,7 +59,8 @@ class rans_decoder {
 
     std::uint8_t* to = out.data();
     std::size_t count = out.size();
-    for (; count >= rans_states && end - next >= 2 * std::ptrdiff_t{rans_states}; count -= rans_states, to += rans_states)
+    for (; count >= rans_states && end - next >= 2 * std::ptrdiff_t{rans_states};
+         count -= rans_states, to += rans_states)
       for (std::size_t i = 0; i < rans_states; ++i) {
         const std::uint32_t x = step(table, symbol_of, states[i], to[i]);
         std::uint16_t word;

@@ -71,9 +71,7 @@ class code_unpacker {
     const index_t group = step / layout_.group_steps;
     return group * q_.group_size + (step - group * layout_.group_steps) * step_cols;
   }
-  index_t group_end(index_t col) const {
-    return std::min((col / q_.group_size + 1) * q_.group_size, q_.cols);
-  }
+  index_t group_end(index_t col) const { return std::min((col / q_.group_size + 1) * q_.group_size, q_.cols); }
 
   void unpack_all(index_t panel) {
     for (index_t s = 0; s < layout_.steps; ++s) {
@@ -94,8 +92,7 @@ class code_unpacker {
   }
 
   void unpack_masked(index_t panel) {
-    const auto codes =
-        read_steps(m_.panel(panel) + layout_.values_at, q_.bits, steps_of(m_.panel_codes(panel)));
+    const auto codes = read_steps(m_.panel(panel) + layout_.values_at, q_.bits, steps_of(m_.panel_codes(panel)));
     std::size_t next = 0;
     for (index_t s = 0; s < layout_.steps; ++s) {
       const index_t begin = first_column(s);
