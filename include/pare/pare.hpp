@@ -19,6 +19,7 @@
 #include <pare/quantize/distortion.hpp>
 #include <pare/storage/pack.hpp>
 #include <pare/storage/unpack.hpp>
+#include <pare/storage/unpack_codes.hpp>
 #include <pare/tensor/eigen.hpp>
 #include <pare/tensor/view.hpp>
 #include <pare/train/augmentation_cache.hpp>

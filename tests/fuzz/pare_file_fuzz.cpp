@@ -1,5 +1,5 @@
-// A libFuzzer target: any bytes as a .pare file of any coding. What is loaded must run, and must come back the same from
-// every coding that it can be saved in.
+// A libFuzzer target: any bytes as a .pare file of any coding. What is loaded must run, and must come back the same
+// from every coding that it can be saved in.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
