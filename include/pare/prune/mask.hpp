@@ -54,6 +54,10 @@ class mask {
   template <mutable_tensor W>
   void apply(W&& w) const;
 
+  // The same for the cols() weights of one row, which lie side by side.
+  template <class T>
+  void apply_row(index_t row, T* weights) const noexcept;
+
   // The kept weights of a tensor of this shape, in row-major order. Throws shape_error for another shape.
   template <tensor_like W>
   auto extract(const W& w) const;
@@ -161,13 +165,15 @@ void mask::apply(W&& w) const {
     });
     return;
   }
-  for (index_t row = 0; row < rows_; ++row) {
-    element* const weights = matrix.contiguous_row(row);
-    index_t col = 0;
-    for (; col + word_bits <= cols_; col += word_bits) detail::keep_set(weights + col, run(row, col));
-    for (; col < cols_; ++col)
-      if (!test(row, col)) weights[col] = element(0);
-  }
+  for (index_t row = 0; row < rows_; ++row) apply_row(row, matrix.contiguous_row(row));
+}
+
+template <class T>
+void mask::apply_row(index_t row, T* weights) const noexcept {
+  index_t col = 0;
+  for (; col + word_bits <= cols_; col += word_bits) detail::keep_set(weights + col, run(row, col));
+  for (; col < cols_; ++col)
+    if (!test(row, col)) weights[col] = T(0);
 }
 
 template <tensor_like W>
