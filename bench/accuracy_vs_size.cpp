@@ -98,7 +98,7 @@ pare::training_options training_of(const options& chosen, pare::executor& thread
   training.epochs = chosen.epochs;
   training.learning_rate = 0.1;
   training.optimizer = pare::sgd{.momentum = 0.9f};
-  training.weight_decay = 3e-4f;
+  training.regularization.l2 = 3e-4f;
   training.seed = chosen.seed;
   training.executor = &threads;
   return training;
@@ -110,7 +110,7 @@ pare::training_options tuning_of(const options& chosen, pare::executor& threads)
   tuning.epochs = chosen.fine_tune_epochs;
   tuning.learning_rate = 1e-3;
   tuning.optimizer = pare::adam{};
-  tuning.weight_decay = 1e-4f;
+  tuning.regularization.l2 = 1e-4f;
   tuning.seed = chosen.seed;
   tuning.executor = &threads;
   return tuning;
@@ -154,13 +154,13 @@ std::vector<candidate> shrink(const pare::mlp& whole, const grid& over, const pa
   for (const double neurons : over.neurons) {
     const pare::mlp narrow = neurons < 1 ? bench::narrowed(whole, neurons, data) : whole;
     for (const double sparsity : over.sparsities) {
-      const bench::scope among = bench::best_scope(narrow, {sparsity}, data.test);
+      const pare::pruning_scope among = bench::best_scope(narrow, {sparsity}, data.test);
       candidate next{sparsity, neurons, false, narrow};
-      prune_layers(next.model, {sparsity}, among);
+      bench::prune_layers(next.model, {sparsity}, among);
       add(next);
       if (sparsity == 0 && neurons == 1) continue;
       next = {sparsity, neurons, true, narrow};
-      fine_tune(next.model, {sparsity}, among, data.train, tuning);
+      bench::fine_tune(next.model, {sparsity}, among, data.train, tuning);
       add(next);
     }
   }

@@ -6,13 +6,9 @@
 
 #include <pare/prune/neurons.hpp>
 #include <pare/prune/prune.hpp>
-#include <pare/prune/schedule.hpp>
 #include <pare/train/trainer.hpp>
 
 namespace bench {
-
-// Which weights compete for being kept.
-enum class scope { network, layer };
 
 // The perceptron that is wrong least often on `held_out`, the first of equals.
 inline pare::mlp best_of(std::vector<pare::mlp> candidates, const pare::dataset& held_out) {
@@ -50,49 +46,38 @@ inline pare::mlp narrowed(const pare::mlp& model, double kept, const pare::datas
   return best_of(std::move(candidates), data.test);
 }
 
-// Sets the smallest weights of all layers to zero and returns the masks of the others.
-inline std::vector<pare::mask> prune_layers(pare::mlp& model, pare::sparsity share, scope among) {
-  std::vector<pare::mask> masks;
-  if (among == scope::layer) {
-    for (pare::dense_layer& layer : model.layers) masks.push_back(prune(layer.weights, share));
-    return masks;
+// Sets the smallest weights of all layers to zero.
+inline void prune_layers(pare::mlp& model, pare::sparsity share, pare::pruning_scope among) {
+  if (among == pare::pruning_scope::layer) {
+    for (pare::dense_layer& layer : model.layers) prune(layer.weights, share);
+    return;
   }
   std::vector<pare::importance<float>> rankings;
   for (const pare::dense_layer& layer : model.layers) rankings.push_back(pare::by_magnitude(layer.weights));
-  masks = make_masks(rankings, share);
+  const std::vector<pare::mask> masks = make_masks(rankings, share);
   for (std::size_t i = 0; i < masks.size(); ++i) masks[i].apply(model.layers[i].weights);
-  return masks;
 }
 
 // The scope that does best on `held_out` when a model is pruned at once.
-inline scope best_scope(const pare::mlp& model, pare::sparsity share, const pare::dataset& held_out) {
-  const auto error_of = [&](scope among) {
+inline pare::pruning_scope best_scope(const pare::mlp& model, pare::sparsity share, const pare::dataset& held_out) {
+  const auto error_of = [&](pare::pruning_scope among) {
     pare::mlp pruned = model;
     prune_layers(pruned, share, among);
     return error_rate(pruned, held_out);
   };
-  return error_of(scope::layer) < error_of(scope::network) ? scope::layer : scope::network;
+  return error_of(pare::pruning_scope::layer) < error_of(pare::pruning_scope::network) ? pare::pruning_scope::layer
+                                                                                       : pare::pruning_scope::network;
 }
 
-// Trains on with zeros kept. Weights go in a first half of the epochs, at the full learning rate and ever fewer per
-// epoch, so that the others have time to take over; the second half is for them alone.
-inline void fine_tune(pare::mlp& model, pare::sparsity share, scope among, const pare::dataset& data,
+// Trains on while weights go: ever fewer in a first half of the epochs, so that the others have time to take over; the
+// second half is for them alone.
+inline void fine_tune(pare::mlp& model, pare::sparsity share, pare::pruning_scope among, const pare::dataset& data,
                       pare::training_options options) {
-  const int pruning_epochs = share.value > 0 ? options.epochs / 2 : 0;
-  const pare::pruning_schedule schedule{.end = pruning_epochs, .final = share.value};
-  pare::training_options single = options;
-  single.epochs = 1;
-  single.schedule = pare::learning_rate_schedule::constant;
-  std::vector<pare::mask> masks;
-  for (int epoch = 1; epoch <= pruning_epochs; ++epoch, ++single.seed) {
-    masks = prune_layers(model, schedule.at(epoch), among);
-    single.masks = masks;
-    train(model, data, single);
-  }
-  masks = prune_layers(model, share, among);
-  options.epochs -= pruning_epochs;
-  options.seed = single.seed;
-  options.masks = masks;
+  const pare::index_t steps = pare::steps_per_epoch(data.samples(), options.batch_size);
+  if (share.value > 0)
+    options.pruning = {.every = std::max<pare::index_t>(steps / 4, 1),
+                       .schedule = {.end = options.epochs / 2 * steps, .final = share.value},
+                       .scope = among};
   train(model, data, options);
 }
 

@@ -29,7 +29,7 @@ int main() {
   // Removes 80 % of the weights of each layer, and trains the others to do without.
   std::vector<pare::mask> kept;
   for (pare::dense_layer& layer : model.layers) kept.push_back(prune(layer.weights, pare::sparsity{0.8}));
-  train(model, digits, {.epochs = 4, .learning_rate = 0.1, .optimizer = pare::sgd{}, .masks = kept});
+  train(model, digits, {.epochs = 4, .learning_rate = 0.1, .optimizer = pare::sgd{}, .constraints = keep(kept)});
 
   // Four bits per weight that is left, a bitmap for those that are not.
   const pare::network whole = to_network(model);

@@ -1,41 +1,11 @@
-// The multi-layer perceptron and its gradients against double precision and central differences.
-#include <pare/train/gradient.hpp>
-#include <pare/train/loss.hpp>
-
-#include <limits>
+// The multi-layer perceptron against double precision.
+#include <pare/train/mlp.hpp>
 
 #include "catch.hpp"
 #include "perceptrons.hpp"
-#include "support.hpp"
 
 using pare::activation;
 using pare::index_t;
-
-namespace {
-
-constexpr double float_eps = std::numeric_limits<float>::epsilon();
-
-double oracle_loss(const std::vector<double_layer>& layers, const Eigen::MatrixXd& x, const std::vector<int>& labels) {
-  const Eigen::MatrixXd logits = double_outputs(layers, x);
-  double sum = 0;
-  for (index_t j = 0; j < x.cols(); ++j)
-    sum += std::log(logits.col(j).array().exp().sum()) - logits(labels[static_cast<std::size_t>(j)], j);
-  return sum / static_cast<double>(x.cols());
-}
-
-pare::mlp make_model(activation hidden) {
-  pare::mlp model = pare::make_mlp({4, 6, 5, 3}, 11);
-  for (std::size_t i = 0; i < model.layers.size(); ++i) {
-    model.layers[i].bias = 0.5f * gaussian(model.layers[i].outputs(), 1, static_cast<std::uint32_t>(i) + 20);
-    if (i + 1 < model.layers.size()) model.layers[i].function = hidden;
-  }
-  return model;
-}
-
-// Roundings on the way through the network, forth and back: the terms of every sum and a few for each function.
-constexpr double roundings = 2 * (4 + 6 + 5 + 3 * 8);
-
-}  // namespace
 
 TEST_CASE("forward is f(W x + b), layer by layer") {
   const auto hidden =
@@ -46,59 +16,6 @@ TEST_CASE("forward is f(W x + b), layer by layer") {
   const Eigen::MatrixXd expected = double_outputs(layers, x.cast<double>());
   const Eigen::MatrixXd bound = roundings * float_eps * magnitudes(layers, x.cast<double>()).back();
   CHECK(((pare::forward(model, x).cast<double>() - expected).cwiseAbs().array() <= bound.array()).all());
-}
-
-TEST_CASE("backpropagation gives the gradient of central differences") {
-  const auto hidden =
-      GENERATE(activation::identity, activation::relu, activation::leaky_relu, activation::sigmoid, activation::tanh);
-  const pare::mlp model = make_model(hidden);
-  const Eigen::MatrixXf x = gaussian(4, 9, 2);
-  const std::vector<int> labels = {0, 1, 2, 0, 1, 2, 0, 1, 2};
-  pare::backpropagation pass(model, 16);
-  pass.inputs.leftCols(9) = x;
-  pass.forward(model, 9);
-  pare::softmax_cross_entropy(pass.logits(9), labels, pass.logit_gradient(9));
-  pass.backward(model, 9);
-
-  auto layers = to_double(model);
-  const auto inputs = magnitudes(layers, x.cast<double>());
-  // Errors of the logits double in the softmax; those of a layer's output double in the derivative.
-  Eigen::MatrixXd delta = (1 + 2 * inputs.back().array()) / 9;
-  const double h = 1e-6;
-  const auto slope_error = [&](double& parameter, float gradient) {
-    const double kept = parameter;
-    parameter = kept + h;
-    const double above = oracle_loss(layers, x.cast<double>(), labels);
-    parameter = kept - h;
-    const double below = oracle_loss(layers, x.cast<double>(), labels);
-    parameter = kept;
-    return std::abs(static_cast<double>(gradient) - (above - below) / (2 * h));
-  };
-  const double difference_error = 1e-8;  // 2^-52 f / h and h^2 f''' with f and f''' below 10
-  for (std::size_t l = layers.size(); l-- > 0;) {
-    const Eigen::MatrixXd weight_bound = delta * inputs[l].transpose();
-    for (index_t i = 0; i < layers[l].weights.rows(); ++i) {
-      for (index_t k = 0; k < layers[l].weights.cols(); ++k)
-        CHECK(slope_error(layers[l].weights(i, k), pass.gradients[l].weights(i, k)) <=
-              roundings * float_eps * weight_bound(i, k) + difference_error);
-      CHECK(slope_error(layers[l].bias(i), pass.gradients[l].bias(i)) <=
-            roundings * float_eps * delta.row(i).sum() + difference_error);
-    }
-    delta = ((layers[l].weights.cwiseAbs().transpose() * delta).array() * (1 + 2 * inputs[l].array())).eval();
-  }
-}
-
-TEST_CASE("the gradient of no samples is zero") {
-  const pare::mlp model = make_model(activation::relu);
-  pare::backpropagation pass(model, 4);
-  pass.gradients[0].weights.setConstant(7.0f);
-  pass.gradients[0].bias.setConstant(7.0f);
-  pass.forward(model, 0);
-  pass.backward(model, 0);
-  for (const auto& gradient : pass.gradients) {
-    CHECK((gradient.weights.array() == 0.0f).all());
-    CHECK((gradient.bias.array() == 0.0f).all());
-  }
 }
 
 TEST_CASE("a new network has He's variance, no biases, relu between its layers, and follows its seed") {

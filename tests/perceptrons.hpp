@@ -1,4 +1,4 @@
-// Perceptrons in double precision, what tests of train/ compare with.
+// Perceptrons that tests of training share, and the same in double precision.
 #pragma once
 
 #include <cmath>
@@ -7,6 +7,10 @@
 #include <vector>
 
 #include <pare/train/mlp.hpp>
+
+#include "support.hpp"
+
+inline constexpr double float_eps = std::numeric_limits<float>::epsilon();
 
 inline double apply(pare::activation function, double x) {
   switch (function) {
@@ -67,3 +71,15 @@ inline pare::dense_layer whole_layer(pare::index_t outputs, pare::index_t inputs
                                      pare::activation function) {
   return {whole_numbers(outputs, inputs, seed), whole_numbers(outputs, 1, seed + 100), function};
 }
+
+inline pare::mlp make_model(pare::activation hidden) {
+  pare::mlp model = pare::make_mlp({4, 6, 5, 3}, 11);
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    model.layers[i].bias = 0.5f * gaussian(model.layers[i].outputs(), 1, static_cast<std::uint32_t>(i) + 20);
+    if (i + 1 < model.layers.size()) model.layers[i].function = hidden;
+  }
+  return model;
+}
+
+// Roundings on the way through the network, forth and back: the terms of every sum and a few for each function.
+inline constexpr double roundings = 2 * (4 + 6 + 5 + 3 * 8);

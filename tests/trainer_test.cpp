@@ -1,13 +1,16 @@
 // Training: what it learns, keeps, repeats and refuses.
 #include <pare/parallel/thread_pool.hpp>
 #include <pare/train/digits.hpp>
+#include <pare/train/progress.hpp>
 #include <pare/train/trainer.hpp>
 
 #include <limits>
+#include <sstream>
 #include <stdexcept>
 
+#include "allocations.hpp"
 #include "catch.hpp"
-#include "support.hpp"
+#include "training_runs.hpp"
 
 using pare::index_t;
 using pare::mlp;
@@ -17,29 +20,6 @@ namespace {
 
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 constexpr float infinity = std::numeric_limits<float>::infinity();
-
-bool same(const mlp& a, const mlp& b) {
-  bool equal = a.layers.size() == b.layers.size();
-  for (std::size_t i = 0; equal && i < a.layers.size(); ++i)
-    equal = a.layers[i].weights == b.layers[i].weights && a.layers[i].bias == b.layers[i].bias;
-  return equal;
-}
-
-// Three clouds of points, told apart by their largest coordinate.
-pare::dataset make_clouds(index_t samples) {
-  pare::dataset data{gaussian(3, samples, 5), {}, 3, "clouds"};
-  for (index_t i = 0; i < samples; ++i) {
-    data.labels.push_back(static_cast<int>(i % 3));
-    data.inputs(i % 3, i) += 2.0f;
-  }
-  return data;
-}
-
-mlp trained(const training_options& options) {
-  mlp model = pare::make_mlp({3, 20, 3}, 1);
-  pare::train(model, make_clouds(100), options);
-  return model;
-}
 
 }  // namespace
 
@@ -55,7 +35,7 @@ TEST_CASE("training learns synthetic digits") {
   CHECK(pare::error_rate(model, split.test) < 0.4);
 }
 
-TEST_CASE("one step of sgd goes against the mean gradient and the weight decay") {
+TEST_CASE("one step of sgd goes against the mean gradient and l2") {
   const pare::dataset data = make_clouds(32);
   const mlp before = pare::make_mlp({3, 3}, 3);
   const int shards = GENERATE(1, 3, 50);
@@ -65,7 +45,8 @@ TEST_CASE("one step of sgd goes against the mean gradient and the weight decay")
                .batch_size = 32,
                .learning_rate = 0.25,
                .optimizer = pare::sgd{0.0f},
-               .weight_decay = 0.5f,
+               .schedule = {pare::constant_rate{}},
+               .regularization = {.l2 = 0.5f},
                .shards = shards});
   // By hand in double precision: dL/dW = (softmax(W x) - onehot) x^T / n.
   const Eigen::MatrixXd w = before.layers[0].weights.cast<double>(), x = data.inputs.cast<double>();
@@ -86,8 +67,7 @@ TEST_CASE("one step of sgd goes against the mean gradient and the weight decay")
 TEST_CASE("the reported loss is the mean over all samples, the last batch counted by its size") {
   const pare::dataset data = make_clouds(50);
   const mlp before = pare::make_mlp({3, 8, 3}, 4);
-  Eigen::MatrixXf gradient(3, 50);
-  const double expected = pare::softmax_cross_entropy(pare::forward(before, data.inputs), data.labels, gradient);
+  const double expected = pare::evaluate(before, pare::cross_entropy{}, data).loss;
   double reported = 0;
   mlp model = before;
   // Too small a rate to change a loss.
@@ -105,7 +85,7 @@ TEST_CASE("training repeats itself bit by bit for a seed, whatever the number of
   const int shards = GENERATE(1, 2, 4, 7);
   const pare::optimizer method = GENERATE(pare::optimizer(pare::adam{}), pare::optimizer(pare::sgd{0.9f}));
   training_options options{
-      .epochs = 3, .batch_size = 16, .optimizer = method, .weight_decay = 1e-3f, .seed = 9, .shards = shards};
+      .epochs = 3, .batch_size = 16, .optimizer = method, .regularization = {.l2 = 1e-3f}, .seed = 9, .shards = shards};
   const mlp reference = trained(options);
   CHECK(same(trained(options), reference));
   for (const int threads : {1, 2, 3}) {
@@ -124,9 +104,13 @@ TEST_CASE("masked weights are zero after training, the others and an empty mask'
   std::vector<pare::mask> masks(2);
   masks[0] = pare::mask(20, 3);
   for (index_t row = 0; row < 20; ++row) masks[0].set(row, row % 3);
-  const mlp before = pare::make_mlp({3, 20, 3}, 1);
-  const mlp model = trained(
-      {.epochs = 3, .batch_size = 16, .optimizer = method, .weight_decay = 0.01f, .shards = shards, .masks = masks});
+  const mlp before = small_mlp();
+  const mlp model = trained({.epochs = 3,
+                             .batch_size = 16,
+                             .optimizer = method,
+                             .regularization = {.l2 = 0.01f},
+                             .constraints = pare::keep(masks),
+                             .shards = shards});
   for (index_t row = 0; row < 20; ++row)
     for (index_t col = 0; col < 3; ++col) {
       if (col == row % 3)
@@ -138,10 +122,10 @@ TEST_CASE("masked weights are zero after training, the others and an empty mask'
 }
 
 TEST_CASE("no epochs leave the model as it is, but for the masks") {
-  const mlp before = pare::make_mlp({3, 20, 3}, 1);
+  const mlp before = small_mlp();
   CHECK(same(trained({.epochs = 0}), before));
   const std::vector<pare::mask> masks = {pare::mask(20, 3), pare::mask()};
-  const mlp masked = trained({.epochs = 0, .masks = masks});
+  const mlp masked = trained({.epochs = 0, .constraints = pare::keep(masks)});
   CHECK((masked.layers[0].weights.array() == 0.0f).all());
   CHECK(masked.layers[1].weights == before.layers[1].weights);
 }
@@ -157,14 +141,13 @@ TEST_CASE("progress reports every epoch with a falling learning rate") {
     CHECK(reports[i].epochs == 4);
     CHECK(reports[i].seconds >= 0);
     // Step 4 i + 3 of 16.
-    CHECK(reports[i].learning_rate == pare::scheduled_learning_rate(pare::learning_rate_schedule::cosine, 0.01,
-                                                                    static_cast<double>(4 * i + 3) / 16));
+    CHECK(reports[i].learning_rate == 0.01 * pare::rate_factor({}, static_cast<double>(4 * i + 3) / 4, 4));
   }
   CHECK(reports.back().loss < reports.front().loss);
 }
 
 TEST_CASE("bad options are refused by name, the model untouched") {
-  const mlp before = pare::make_mlp({3, 20, 3}, 1);
+  const mlp before = small_mlp();
   const auto message = [&](const training_options& options) {
     mlp model = before;
     const std::string text = error_message([&] { pare::train(model, make_clouds(30), options); });
@@ -179,16 +162,28 @@ TEST_CASE("bad options are refused by name, the model untouched") {
   CHECK(message({.learning_rate = static_cast<double>(infinity)}) ==
         "training: learning_rate is inf, must be positive and finite");
   CHECK(message({.optimizer = pare::sgd{1.5f}}) == "sgd momentum is 1.5, must be at least 0, below 1");
-  CHECK(message({.weight_decay = -1.0f}) == "training: weight_decay is -1, must be finite and not negative");
+  CHECK(message({.schedule = {.warm_up = -1}}) == "warm_up is -1 epochs, must be finite and not negative");
+  CHECK(message({.regularization = {.l2 = -1.0f}}) == "l2 is -1, must be finite and not negative");
+  CHECK(message({.averaging = {.from_epoch = -1}}) == "averaging from_epoch is -1, must not be negative");
+  CHECK(message({.pruning = {.every = -1}}) == "pruning every -1 steps, must not be negative");
+  CHECK(message({.distillation = {.temperature = 0}}) == "distillation temperature is 0, must be positive and finite");
+  CHECK(message({.distillation = {.logits = gaussian(2, 30, 1)}}) ==
+        "distillation: the logits are [2, 30], must be [3, 30]");
+  CHECK(message({.early_stopping = {.patience = -1}}) == "early_stopping patience is -1, must not be negative");
+  CHECK(message({.early_stopping = {.patience = 1}}) == "early_stopping needs validation data");
+  CHECK(message({.constraints = {{.quantizer = pare::learned_step{0}}, {}}}) ==
+        "learned_step levels is 0, must be 1 to 127");
+  CHECK(message({.constraints = std::vector<pare::weight_constraint>(2), .variational = pare::variational_dropout{}}) ==
+        "variational dropout chooses its own mask, must be without constraints and pruning");
   CHECK(message({.shards = 0}) == "training: shards is 0, must be 1 to 1024");
   const std::vector<pare::mask> few(1);
-  CHECK(message({.masks = few}) == "training: 1 masks for 2 layers");
+  CHECK(message({.constraints = pare::keep(few)}) == "training: 1 constraints for 2 layers");
   const std::vector<pare::mask> turned = {pare::mask(3, 20), pare::mask()};
-  CHECK(message({.masks = turned}) == "training: mask 0 is [3, 20], the layer is [20, 3]");
+  CHECK(message({.constraints = pare::keep(turned)}) == "training: mask 0 is [3, 20], the layer is [20, 3]");
 }
 
 TEST_CASE("bad data are refused by place, the model untouched") {
-  const mlp before = pare::make_mlp({3, 20, 3}, 1);
+  const mlp before = small_mlp();
   const auto message = [&](auto&& spoil) {
     mlp model = before;
     pare::dataset data = make_clouds(30);
@@ -209,7 +204,7 @@ TEST_CASE("bad data are refused by place, the model untouched") {
 }
 
 TEST_CASE("an activation without training is refused, the model untouched") {
-  mlp model = pare::make_mlp({3, 20, 3}, 1);
+  mlp model = small_mlp();
   model.layers[0].function = pare::activation::gelu;
   const mlp before = model;
   CHECK(error_message<pare::value_error>([&] { pare::train(model, make_clouds(30)); }) ==
@@ -218,17 +213,218 @@ TEST_CASE("an activation without training is refused, the model untouched") {
 }
 
 TEST_CASE("training that diverges or is stopped by its observer gives the model back as it was") {
-  const mlp before = pare::make_mlp({3, 20, 3}, 1);
+  const mlp before = small_mlp();
   mlp model = before;
   CHECK_THROWS_AS(pare::train(model, make_clouds(30), {.epochs = 20, .learning_rate = 1e30, .optimizer = pare::sgd{}}),
                   pare::value_error);
   CHECK(same(model, before));
-  bool changed = false;
   const auto stop = [&](const pare::epoch_report& report) {
-    changed = !same(model, before);
     if (report.epoch == 2) throw std::runtime_error("stop");
   };
   CHECK_THROWS_AS(pare::train(model, make_clouds(30), {.epochs = 5, .progress = stop}), std::runtime_error);
-  CHECK(changed);  // the observer sees the model as it learns
   CHECK(same(model, before));
+}
+
+TEST_CASE("everything at once repeats itself bit by bit, whatever the number of threads") {
+  const pare::dataset validation = make_clouds(30, 6);
+  training_options options = everything(validation);
+  options.shards = GENERATE(1, 3, 5);
+  const mlp reference = trained(options);
+  CHECK(same(trained(options), reference));
+  pare::thread_pool pool(3);
+  options.executor = &pool;
+  CHECK(same(trained(options), reference));
+}
+
+TEST_CASE("a variational run repeats itself bit by bit, whatever the number of threads") {
+  training_options options{.epochs = 5, .batch_size = 16, .variational = pare::variational_dropout{.ramp_end = 3}};
+  const mlp reference = trained(options);
+  pare::thread_pool pool(3);
+  options.executor = &pool;
+  CHECK(same(trained(options), reference));
+}
+
+TEST_CASE("a batch allocates nothing") {
+  if (!allocations::counted) return;
+  const pare::dataset validation = make_clouds(30, 6);
+  training_options options;
+  SECTION("with everything on") {
+    options = everything(validation);
+    options.pruning = {};
+  }
+  SECTION("of a variational run") { options.variational = pare::variational_dropout{}; }
+  SECTION("plain") {}
+  options.validation = nullptr;
+  options.early_stopping = {};
+  options.batch_size = 16;
+  options.epochs = 4;
+  pare::thread_pool pool(2);
+  options.executor = &pool;
+  const auto allocated = [&](index_t samples) {
+    const pare::dataset data = make_clouds(samples);
+    options.distillation.logits = Eigen::MatrixXf(gaussian(3, samples, 8));
+    pare::trainer run(small_mlp(), data, options);
+    run.epoch();
+    run.epoch();
+    run.epoch();
+    return allocations_of([&] { run.epoch(); }).count;
+  };
+  CHECK(allocated(16 * 6) == allocated(16 * 60));  // what an epoch allocates, no batch does
+}
+
+TEST_CASE("a regression learns a linear function") {
+  const auto of = GENERATE(pare::loss(pare::mean_squared_error{}), pare::loss(pare::huber{}));
+  pare::dataset data{gaussian(4, 200, 1), {}, 0, "line"};
+  const Eigen::MatrixXf slope = gaussian(2, 4, 2);
+  data.targets = slope * data.inputs;
+  mlp model = pare::make_mlp({4, 2}, 3);
+  pare::train(model, data, {.epochs = 200, .batch_size = 20, .loss = of, .learning_rate = 0.02});
+  CHECK((model.layers[0].weights - slope).cwiseAbs().maxCoeff() < 1e-3f);
+  CHECK(pare::evaluate(model, of, data).loss < 1e-6);
+}
+
+TEST_CASE("early stopping ends the run and gives the best epoch") {
+  const pare::dataset data = make_clouds(60), validation = make_clouds(30, 6);
+  std::vector<pare::epoch_report> reports;
+  std::vector<mlp> models;
+  training_options options{.epochs = 100,
+                           .batch_size = 10,
+                           .learning_rate = 0.1,
+                           .schedule = {pare::constant_rate{}},
+                           .validation = &validation,
+                           .early_stopping = {.patience = 3}};
+  pare::trainer steps(small_mlp(), data, options);
+  while (!steps.finished()) {
+    reports.push_back(steps.epoch());
+    models.push_back(steps.model());
+  }
+  REQUIRE(reports.size() < 100);
+  std::size_t best = 0;
+  for (std::size_t i = 0; i < reports.size(); ++i)
+    if (reports[i].validation->loss < reports[best].validation->loss) best = i;
+  CHECK(reports.size() == best + 4);
+  mlp model = small_mlp();
+  pare::train(model, data, options);
+  CHECK(same(model, models[best]));
+  CHECK(pare::evaluate(model, options.loss, validation).loss == reports[best].validation->loss);
+  CHECK_THROWS_AS(steps.epoch(), pare::value_error);
+}
+
+TEST_CASE("averaged weights fade by their decay from their epoch on") {
+  const pare::dataset data = make_clouds(32);
+  training_options options{.epochs = 5, .batch_size = 32};  // a step per epoch
+  options.averaging = {.from_epoch = 3, .decay = 0.75f};
+  pare::trainer averaged(small_mlp(), data, options);
+  options.averaging = {};
+  pare::trainer plain(small_mlp(), data, options);
+  Eigen::MatrixXf average;
+  for (int epoch = 1; epoch <= 5; ++epoch) {
+    if (epoch == 3) average = plain.model().layers[0].weights;
+    averaged.epoch();
+    plain.epoch();
+    const Eigen::MatrixXf now = plain.model().layers[0].weights;
+    if (epoch < 3) {
+      CHECK(averaged.model().layers[0].weights == now);
+      continue;
+    }
+    average += 0.25f * (now - average);
+    const float eps = std::numeric_limits<float>::epsilon();
+    CHECK((averaged.model().layers[0].weights - average).cwiseAbs().maxCoeff() <= 3 * 4 * eps);
+  }
+}
+
+TEST_CASE("a clipped step is no longer than its norm, and no component larger than its value") {
+  const pare::dataset data = make_clouds(32);
+  training_options options{.epochs = 1,
+                           .batch_size = 32,
+                           .learning_rate = 1.0,
+                           .optimizer = pare::sgd{0.0f},
+                           .schedule = {pare::constant_rate{}}};
+  const mlp before = small_mlp();
+  const auto step = [&] {
+    mlp model = before;
+    pare::train(model, data, options);
+    Eigen::VectorXf moved(3 * 20 + 20 + 20 * 3 + 3);
+    moved << (model.layers[0].weights - before.layers[0].weights).reshaped(),
+        (model.layers[1].weights - before.layers[1].weights).reshaped(), model.layers[0].bias - before.layers[0].bias,
+        model.layers[1].bias - before.layers[1].bias;
+    return moved;
+  };
+  const Eigen::VectorXf whole = step();
+  REQUIRE(whole.norm() > 0.2f);
+  const float eps = std::numeric_limits<float>::epsilon();
+  options.clipping = {.norm = 0.1f};
+  CHECK((step() - 0.1f * whole.normalized()).cwiseAbs().maxCoeff() <= 16 * eps);  // weights are below 4
+  options.clipping = {.value = 0.01f};
+  CHECK((step() - whole.cwiseMin(0.01f).cwiseMax(-0.01f)).cwiseAbs().maxCoeff() <= 16 * eps);
+}
+
+TEST_CASE("adamw shrinks weights, not biases, by rate and decay beside its step") {
+  const pare::dataset data = make_clouds(32);
+  training_options options{.epochs = 1, .batch_size = 32, .learning_rate = 0.125, .schedule = {pare::constant_rate{}}};
+  mlp before = small_mlp(), with = before, without = before;
+  pare::train(without, data, options);
+  options.optimizer = pare::adamw{.weight_decay = 0.5f};
+  pare::train(with, data, options);
+  const Eigen::MatrixXf difference = without.layers[0].weights - with.layers[0].weights;
+  const float eps = std::numeric_limits<float>::epsilon();
+  CHECK((difference - 0.0625f * before.layers[0].weights).cwiseAbs().maxCoeff() <= 4 * 4 * eps);
+  CHECK(with.layers[0].bias == without.layers[0].bias);
+}
+
+TEST_CASE("l1 makes weights zero and the group lasso neurons") {
+  training_options options{.epochs = 40, .batch_size = 10, .learning_rate = 0.1, .optimizer = pare::sgd{0.0f}};
+  options.regularization = {.l1 = 0.05f};
+  const mlp sparse = trained(options);
+  CHECK((sparse.layers[0].weights.array() == 0.0f).count() > 15);
+  CHECK((sparse.layers[0].weights.array() != 0.0f).any());
+  options.regularization = {.group_lasso = 0.05f};
+  const mlp narrow = trained(options);
+  const auto dead = (narrow.layers[0].weights.array() == 0.0f).rowwise().all();
+  CHECK(dead.count() > 3);
+  CHECK(dead.count() < 20);
+}
+
+TEST_CASE("each epoch may have data of its own") {
+  const pare::dataset data = make_clouds(100);
+  pare::dataset other = data;
+  other.inputs.setZero();
+  training_options options{.epochs = 2, .batch_size = 16};
+  const mlp plain = trained(options);
+  std::vector<int> asked;
+  options.data_of_epoch = [&](int epoch) -> const pare::dataset& {
+    asked.push_back(epoch);
+    return data;
+  };
+  CHECK(same(trained(options), plain));
+  CHECK(asked == std::vector{1, 2});
+  options.data_of_epoch = [&](int epoch) -> const pare::dataset& { return epoch == 1 ? data : other; };
+  CHECK(!same(trained(options), plain));
+  const pare::dataset few = make_clouds(99);
+  options.data_of_epoch = [&](int) -> const pare::dataset& { return few; };
+  CHECK(error_message<pare::shape_error>([&] { trained(options); }) == "clouds: 99 samples in epoch 1, must be 100");
+}
+
+TEST_CASE("dropout changes the training, not what the result computes") {
+  const mlp plain = trained({.epochs = 30, .batch_size = 10, .learning_rate = 0.01});
+  const mlp dropped =
+      trained({.epochs = 30, .batch_size = 10, .learning_rate = 0.01, .regularization = {.dropout = 0.25f}});
+  CHECK(!same(plain, dropped));
+  CHECK(pare::error_rate(dropped, make_clouds(100)) < 0.15);
+}
+
+TEST_CASE("progress is printed as a line per epoch") {
+  std::ostringstream out;
+  const auto print = pare::print_progress(out);
+  print({.epoch = 3, .epochs = 12, .loss = 0.25, .learning_rate = 0.001, .seconds = 1.5});
+  print({.epoch = 4,
+         .epochs = 12,
+         .loss = 0.125,
+         .validation = pare::evaluation{0.5, 0.02},
+         .learning_rate = 0.001,
+         .density = 0.1,
+         .seconds = 1.5});
+  CHECK(out.str() ==
+        "epoch   3 of 12  loss 0.2500  rate 0.001  1.5 s\n"
+        "epoch   4 of 12  loss 0.1250  validation loss 0.5000  error 2.00 %  density 10.00 %  rate 0.001  1.5 s\n");
 }

@@ -98,35 +98,59 @@ void run_layer(const Layer& layer, const Inputs& x, Outputs&& y) {
 
 }  // namespace detail
 
+namespace detail {
+
+template <std::same_as<mlp> Model>
+void validate_inputs(const Model& model, index_t features) {
+  validate(model);
+  require<shape_error>(features == model.layers.front().inputs(), "mlp: samples have ", features,
+                       " features, the first layer takes ", model.layers.front().inputs());
+}
+
+template <std::same_as<mlp> Model, class Inputs>
+Eigen::MatrixXf run_layers(const Model& model, const Inputs& inputs) {
+  Eigen::MatrixXf x = inputs;
+  for (const dense_layer& layer : model.layers) {
+    Eigen::MatrixXf y(layer.outputs(), x.cols());
+    run_layer(layer, x, y);
+    x.swap(y);
+  }
+  return x;
+}
+
+// The largest logit of each sample, the lowest one of equals.
+template <std::same_as<Eigen::MatrixXf> Logits>
+std::vector<int> classes_of(const Logits& logits) {
+  std::vector<int> classes;
+  for (index_t j = 0; j < logits.cols(); ++j) {
+    index_t largest = 0;
+    logits.col(j).maxCoeff(&largest);
+    classes.push_back(static_cast<int>(largest));
+  }
+  return classes;
+}
+
+}  // namespace detail
+
 // The logits [outputs, batch] of inputs [features, batch]. Throws what validate(model) throws, and shape_error for
 // inputs of another size than the first layer takes.
 template <std::same_as<mlp> Model>
 Eigen::MatrixXf forward(const Model& model, const Eigen::Ref<const Eigen::MatrixXf>& inputs) {
-  validate(model);
-  detail::require<shape_error>(inputs.rows() == model.layers.front().inputs(), "mlp: samples have ", inputs.rows(),
-                               " features, the first layer takes ", model.layers.front().inputs());
-  Eigen::MatrixXf x = inputs;
-  for (const dense_layer& layer : model.layers) {
-    Eigen::MatrixXf y(layer.outputs(), x.cols());
-    detail::run_layer(layer, x, y);
-    x.swap(y);
-  }
-  return x;
+  detail::validate_inputs(model, inputs.rows());
+  return detail::run_layers(model, inputs);
 }
 
 // The class with the largest logit of each sample, the lowest one of equals. Errors as forward.
 template <std::same_as<mlp> Model>
 std::vector<int> predict(const Model& model, const Eigen::Ref<const Eigen::MatrixXf>& inputs) {
   constexpr index_t batch = 512;  // keeps the layers' outputs in cache
+  detail::validate_inputs(model, inputs.rows());
   std::vector<int> classes;
   classes.reserve(static_cast<std::size_t>(inputs.cols()));
   for (index_t begin = 0; begin < inputs.cols(); begin += batch) {
-    const Eigen::MatrixXf logits = forward(model, inputs.middleCols(begin, std::min(batch, inputs.cols() - begin)));
-    for (index_t j = 0; j < logits.cols(); ++j) {
-      index_t largest = 0;
-      logits.col(j).maxCoeff(&largest);
-      classes.push_back(static_cast<int>(largest));
-    }
+    const auto part = inputs.middleCols(begin, std::min(batch, inputs.cols() - begin));
+    const std::vector<int> next = detail::classes_of(detail::run_layers(model, part));
+    classes.insert(classes.end(), next.begin(), next.end());
   }
   return classes;
 }

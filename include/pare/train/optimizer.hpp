@@ -10,9 +10,11 @@
 
 namespace pare {
 
-// v <- momentum v + g,  w <- w - rate v  (Polyak 1964, with the rate outside as in PyTorch).
+// v <- momentum v + g,  w <- w - rate v  (Polyak 1964, with the rate outside as in PyTorch); with Nesterov's look-ahead
+// w <- w - rate (g + momentum v)  (Sutskever et al. 2013, in the form of PyTorch).
 struct sgd {
   float momentum = 0.9f;  // in [0, 1)
+  bool nesterov = false;
 };
 
 // Kingma and Ba 2015, algorithm 1.
@@ -22,60 +24,102 @@ struct adam {
   float epsilon = 1e-8f;  // > 0
 };
 
-using optimizer = std::variant<sgd, adam>;
-
-// What an optimizer remembers of one run of parameters.
-struct optimizer_memory {
-  optimizer_memory(const optimizer& method, index_t parameters)
-      : first(Eigen::ArrayXf::Zero(parameters)),
-        second(Eigen::ArrayXf::Zero(std::holds_alternative<adam>(method) ? parameters : 0)) {}
-
-  Eigen::ArrayXf first;   // v of sgd, m of adam
-  Eigen::ArrayXf second;  // v of adam
-  index_t steps = 0;      // t of adam: steps taken
+// The same with weights decaying beside it, w <- (1 - rate weight_decay) w first: Loshchilov and Hutter 2019, algorithm
+// 2, with the rate in both as in PyTorch. Weights decay; biases, variances and levels do not.
+struct adamw {
+  float beta1 = 0.9f;
+  float beta2 = 0.999f;
+  float epsilon = 1e-8f;
+  float weight_decay = 0.01f;  // >= 0
 };
 
-// Throws value_error for a momentum, beta or epsilon outside its range.
-inline void validate(const optimizer& method) {
-  const auto in_range = [](std::string_view what, float value) {
-    detail::require<value_error>(value >= 0.0f && value < 1.0f, what, " is ", value, ", must be at least 0, below 1");
-  };
-  if (const auto* m = std::get_if<sgd>(&method)) in_range("sgd momentum", m->momentum);
-  if (const auto* m = std::get_if<adam>(&method)) {
-    in_range("adam beta1", m->beta1);
-    in_range("adam beta2", m->beta2);
-    detail::require<value_error>(m->epsilon > 0.0f && detail::is_finite(m->epsilon), "adam epsilon is ", m->epsilon,
-                                 ", must be positive and finite");
-  }
+// s <- decay s + (1 - decay) g^2,  v <- momentum v + g / (sqrt(s) + epsilon),  w <- w - rate v  (Hinton 2012, lecture
+// 6)
+struct rmsprop {
+  float decay = 0.99f;    // in [0, 1)
+  float epsilon = 1e-8f;  // > 0
+  float momentum = 0.0f;  // in [0, 1)
+};
+
+using optimizer = std::variant<sgd, adam, adamw, rmsprop>;
+
+// Throws value_error for a number outside its range.
+inline void validate(const optimizer& method);
+
+// The part of the parameters that decays per unit of learning rate; 0 but for adamw.
+inline float weight_decay(const optimizer& method) {
+  const auto* decoupled = std::get_if<adamw>(&method);
+  return decoupled != nullptr ? decoupled->weight_decay : 0.0f;
 }
 
-// One step on a run of parameters, given its gradient and memory, all of one length, and the learning rate. Allocates
-// nothing.
-template <std::same_as<sgd> Method, class Parameters, class Gradient>
-void step(const Method& method, optimizer_memory& memory, Parameters&& parameters, const Gradient& gradient,
-          double rate) {
-  ++memory.steps;
-  memory.first = method.momentum * memory.first + gradient;
-  parameters -= static_cast<float>(rate) * memory.first;
+// The t-th step, from 1, on a run of parameters given its gradient, the two memories of the method (zero before the
+// first step) and the learning rate; all arrays have one length. Allocates nothing. Decay of weights is not part of it.
+template <std::same_as<sgd> Method, class First, class Second, class Parameters, class Gradient>
+void step(const Method& method, index_t, First&& v, Second&&, Parameters&& w, const Gradient& g, double rate) {
+  v = method.momentum * v + g;
+  if (method.nesterov)
+    w -= static_cast<float>(rate) * (g + method.momentum * v);
+  else
+    w -= static_cast<float>(rate) * v;
 }
 
-template <std::same_as<adam> Method, class Parameters, class Gradient>
-void step(const Method& method, optimizer_memory& memory, Parameters&& parameters, const Gradient& gradient,
-          double rate) {
-  const auto t = static_cast<double>(++memory.steps);
-  const double mean_correction = 1.0 - std::pow(static_cast<double>(method.beta1), t);
-  const double square_correction = 1.0 - std::pow(static_cast<double>(method.beta2), t);
+template <class Method, class First, class Second, class Parameters, class Gradient>
+requires(std::same_as<Method, adam> || std::same_as<Method, adamw>)  //
+    void step(const Method& method, index_t t, First&& m, Second&& v, Parameters&& w, const Gradient& g, double rate) {
+  const double mean_correction = 1.0 - std::pow(static_cast<double>(method.beta1), static_cast<double>(t));
+  const double square_correction = 1.0 - std::pow(static_cast<double>(method.beta2), static_cast<double>(t));
   const auto corrected_rate = static_cast<float>(rate / mean_correction);
   const auto inverse_correction = static_cast<float>(1.0 / square_correction);
-  memory.first = method.beta1 * memory.first + (1.0f - method.beta1) * gradient;
-  memory.second = method.beta2 * memory.second + (1.0f - method.beta2) * gradient.square();
-  parameters -= corrected_rate * memory.first / ((inverse_correction * memory.second).sqrt() + method.epsilon);
+  m = method.beta1 * m + (1.0f - method.beta1) * g;
+  v = method.beta2 * v + (1.0f - method.beta2) * g.square();
+  w -= corrected_rate * m / ((inverse_correction * v).sqrt() + method.epsilon);
 }
 
-template <std::same_as<optimizer> Method, class Parameters, class Gradient>
-void step(const Method& method, optimizer_memory& memory, Parameters&& parameters, const Gradient& gradient,
+template <std::same_as<rmsprop> Method, class First, class Second, class Parameters, class Gradient>
+void step(const Method& method, index_t, First&& v, Second&& s, Parameters&& w, const Gradient& g, double rate) {
+  s = method.decay * s + (1.0f - method.decay) * g.square();
+  v = method.momentum * v + g / (s.sqrt() + method.epsilon);
+  w -= static_cast<float>(rate) * v;
+}
+
+template <std::same_as<optimizer> Method, class First, class Second, class Parameters, class Gradient>
+void step(const Method& method, index_t t, First&& first, Second&& second, Parameters&& w, const Gradient& g,
           double rate) {
-  std::visit([&](const auto& m) { step(m, memory, parameters, gradient, rate); }, method);
+  std::visit([&](const auto& m) { step(m, t, first, second, w, g, rate); }, method);
+}
+
+namespace detail {
+
+inline void require_decay(std::string_view what, float value) {
+  require<value_error>(value >= 0.0f && value < 1.0f, what, " is ", value, ", must be at least 0, below 1");
+}
+inline void require_positive(std::string_view what, double value) {
+  require<value_error>(value > 0 && is_finite(value), what, " is ", value, ", must be positive and finite");
+}
+inline void require_not_negative(std::string_view what, double value) {
+  require<value_error>(value >= 0 && is_finite(value), what, " is ", value, ", must be finite and not negative");
+}
+
+inline void validate(const sgd& m) { require_decay("sgd momentum", m.momentum); }
+inline void validate(const adam& m) {
+  require_decay("adam beta1", m.beta1);
+  require_decay("adam beta2", m.beta2);
+  require_positive("adam epsilon", static_cast<double>(m.epsilon));
+}
+inline void validate(const adamw& m) {
+  validate(adam{m.beta1, m.beta2, m.epsilon});
+  require_not_negative("adamw weight_decay", static_cast<double>(m.weight_decay));
+}
+inline void validate(const rmsprop& m) {
+  require_decay("rmsprop decay", m.decay);
+  require_decay("rmsprop momentum", m.momentum);
+  require_positive("rmsprop epsilon", static_cast<double>(m.epsilon));
+}
+
+}  // namespace detail
+
+inline void validate(const optimizer& method) {
+  std::visit([](const auto& m) { detail::validate(m); }, method);
 }
 
 }  // namespace pare

@@ -1,0 +1,56 @@
+// How well a perceptron does on a data set.
+#pragma once
+
+#include <limits>
+
+#include <pare/kernels/executor.hpp>
+#include <pare/train/loss.hpp>
+#include <pare/train/mlp.hpp>
+
+namespace pare {
+
+// The logits [outputs, samples] of all samples, in batches side by side. Errors as forward.
+template <std::same_as<mlp> Model>
+Eigen::MatrixXf logits_of(const Model& model, const Eigen::MatrixXf& inputs, executor* threads = nullptr) {
+  constexpr index_t batch = 256;
+  detail::validate_inputs(model, inputs.rows());
+  Eigen::MatrixXf logits(model.layers.back().outputs(), inputs.cols());
+  serial_executor serial;
+  executor& workers = threads != nullptr ? *threads : serial;
+  const auto run = [&](int task) {
+    const index_t begin = task * batch;
+    const index_t count = std::min(batch, inputs.cols() - begin);
+    logits.middleCols(begin, count) = detail::run_layers(model, inputs.middleCols(begin, count));
+  };
+  workers.for_each(static_cast<int>((inputs.cols() + batch - 1) / batch), run);
+  return logits;
+}
+
+struct evaluation {
+  double loss = 0;   // mean over the samples
+  double error = 0;  // the share of wrong classes, in [0, 1]; NaN for a data set without labels
+};
+
+// Throws value_error for an empty data set, else as validate(data) and forward; shape_error where labels or targets do
+// not fit the outputs.
+template <std::same_as<mlp> Model>
+evaluation evaluate(const Model& model, const loss& of, const dataset& data, executor* threads = nullptr) {
+  validate(data);
+  detail::require<value_error>(data.samples() > 0, data.name, ": no samples, at least 1 is needed");
+  const Eigen::MatrixXf logits = logits_of(model, data.inputs, threads);
+  Eigen::MatrixXf gradient(logits.rows(), logits.cols());
+  const auto mean_loss = [&](const Eigen::MatrixXf& targets) {
+    return loss_and_gradient(of, logits, targets, gradient, 1.0f / static_cast<float>(data.samples()));
+  };
+  if (data.classes == 0) return {mean_loss(data.targets), std::numeric_limits<double>::quiet_NaN()};
+  Eigen::MatrixXf targets(logits.rows(), logits.cols());
+  one_hot(data.labels, targets);
+  evaluation result{mean_loss(targets)};
+  const std::vector<int> predicted = detail::classes_of(logits);
+  index_t wrong = 0;
+  for (std::size_t i = 0; i < predicted.size(); ++i) wrong += predicted[i] != data.labels[i];
+  result.error = static_cast<double>(wrong) / static_cast<double>(data.samples());
+  return result;
+}
+
+}  // namespace pare

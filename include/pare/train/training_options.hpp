@@ -1,0 +1,126 @@
+// What a training run is to do.
+#pragma once
+
+#include <functional>
+
+#include <pare/kernels/executor.hpp>
+#include <pare/train/constraint.hpp>
+#include <pare/train/distill.hpp>
+#include <pare/train/evaluate.hpp>
+#include <pare/train/gradual_pruning.hpp>
+#include <pare/train/regularization.hpp>
+#include <pare/train/schedule.hpp>
+#include <pare/train/variational.hpp>
+
+namespace pare {
+
+struct epoch_report {
+  int epoch = 0;  // from 1
+  int epochs = 0;
+  double loss = 0;  // mean over the samples, each measured before its own step; without penalties on weights
+  std::optional<evaluation> validation = {};  // of the model as it would be returned now
+  double learning_rate = 0;                   // of the last step
+  double density = 1;                         // the share of weights that are not zero
+  double seconds = 0;                         // of this epoch, validation included
+};
+
+// The mean of the parameters over the steps from an epoch on, older ones fading: a <- decay a + (1 - decay) w after
+// each step (Polyak and Juditsky 1992, with exponential weights). The result of the run is a. Off at 0.
+struct weight_averaging {
+  int from_epoch = 0;    // from 1
+  float decay = 0.998f;  // in [0, 1)
+};
+
+enum class validation_measure { average_loss, classification_error };
+
+// Ends a run when validation has not become better for `patience` epochs, and gives the parameters of the best epoch
+// as its result. Off at 0.
+struct early_stopping {
+  int patience = 0;
+  validation_measure measure = validation_measure::average_loss;
+};
+
+struct training_options {
+  int epochs = 15;
+  index_t batch_size = 128;
+  pare::loss loss = cross_entropy{};
+  double learning_rate = 1e-3;
+  pare::optimizer optimizer = adam{};
+  learning_rate_schedule schedule{};
+  pare::regularization regularization{};
+  gradient_clipping clipping{};
+  weight_averaging averaging{};
+  std::vector<weight_constraint> constraints{};  // one per layer, or none at all
+  gradual_pruning pruning{};
+  pare::distillation distillation{};
+  std::optional<variational_dropout> variational{};
+  const dataset* validation = nullptr;
+  pare::early_stopping early_stopping{};
+  std::uint64_t seed = 1;              // of the order of the samples, dropout and noise
+  int shards = 4;                      // parts of a batch that may run side by side; their number decides the rounding
+  pare::executor* executor = nullptr;  // null: everything on the calling thread
+  std::function<void(const epoch_report&)> progress{};
+
+  // If given: the data of each epoch, from 1, in place of the run's own: other images of the same labels or targets, in
+  // the same order. They must stay as they are until the next call.
+  std::function<const dataset&(int epoch)> data_of_epoch{};
+};
+
+namespace detail {
+
+// Throws value_error or shape_error for what no run with this model and data can do.
+template <std::same_as<mlp> Model>
+void validate(const training_options& options, const Model& model, const dataset& data) {
+  require<value_error>(options.epochs >= 0, "training: epochs is ", options.epochs, ", must not be negative");
+  require<value_error>(options.batch_size >= 1, "training: batch_size is ", options.batch_size, ", must be at least 1");
+  require<value_error>(options.shards >= 1 && options.shards <= 1024, "training: shards is ", options.shards,
+                       ", must be 1 to 1024");
+  require_positive("training: learning_rate", options.learning_rate);
+  pare::validate(options.loss);
+  pare::validate(options.optimizer);
+  pare::validate(options.schedule);
+  pare::validate(options.regularization);
+  pare::validate(options.clipping);
+  require<value_error>(options.averaging.from_epoch >= 0, "averaging from_epoch is ", options.averaging.from_epoch,
+                       ", must not be negative");
+  require_decay("averaging decay", options.averaging.decay);
+  validate(options.pruning);
+  validate(options.distillation);
+  require<value_error>(options.early_stopping.patience >= 0, "early_stopping patience is ",
+                       options.early_stopping.patience, ", must not be negative");
+  const bool needs_labels = options.early_stopping.measure == validation_measure::classification_error;
+  require<value_error>(options.early_stopping.patience == 0 ||
+                           (options.validation != nullptr && (!needs_labels || options.validation->classes > 0)),
+                       "early_stopping needs validation data", needs_labels ? " with labels" : "");
+  require<shape_error>(options.constraints.empty() || options.constraints.size() == model.layers.size(),
+                       "training: ", options.constraints.size(), " constraints for ", model.layers.size(), " layers");
+  for (std::size_t i = 0; i < options.constraints.size(); ++i)
+    pare::validate(options.constraints[i], model.layers[i], i);
+  if (options.variational) {
+    pare::validate(*options.variational);
+    require<value_error>(options.constraints.empty() && options.pruning.every == 0,
+                         "variational dropout chooses its own mask, must be without constraints and pruning");
+  }
+  const Eigen::MatrixXf& teacher = options.distillation.logits;
+  require<shape_error>(
+      teacher.size() == 0 || (teacher.rows() == model.layers.back().outputs() && teacher.cols() == data.samples()),
+      "distillation: the logits are [", teacher.rows(), ", ", teacher.cols(), "], must be [",
+      model.layers.back().outputs(), ", ", data.samples(), "]");
+}
+
+// Throws unless the model can learn from the data.
+template <std::same_as<mlp> Model>
+void validate(const dataset& data, const Model& model) {
+  pare::validate(data);
+  const index_t outputs = model.layers.back().outputs();
+  require<value_error>(data.samples() > 0, data.name, ": no samples, at least 1 is needed");
+  require<shape_error>(data.features() == model.layers.front().inputs(), data.name, ": samples have ", data.features(),
+                       " features, the first layer takes ", model.layers.front().inputs());
+  require<shape_error>(data.classes <= outputs, data.name, ": ", data.classes, " classes, the last layer has ", outputs,
+                       " outputs");
+  require<shape_error>(data.classes > 0 || data.targets.rows() == outputs, data.name, ": targets have ",
+                       data.targets.rows(), " outputs, the last layer has ", outputs);
+}
+
+}  // namespace detail
+}  // namespace pare
