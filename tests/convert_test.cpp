@@ -1,8 +1,10 @@
 // From a trained perceptron to a network and back, and a network quantized as a whole.
 #include <pare/train/convert.hpp>
+#include <pare/train/trainer.hpp>
 
 #include "catch.hpp"
 #include "networks.hpp"
+#include "training_runs.hpp"
 
 using pare::activation;
 
@@ -96,4 +98,79 @@ TEST_CASE("quantizing a network quantizes its linear layers and leaves the other
 TEST_CASE("dense weights of a layer are those that it multiplies with") {
   const Eigen::MatrixXf w = gaussian(5, 7, 1);
   CHECK(pare::dense_weights(pare::linear(pare::pack_dense(w))) == w);
+}
+
+TEST_CASE("a perceptron trained to be quantized is packed as exactly its weights, inputs rounded as they were") {
+  const auto as = GENERATE(pare::encoding::codes, pare::encoding::bitmap, pare::encoding::sparse);
+  const pare::index_t group = GENERATE(0, 8);
+  const pare::dataset data = make_clouds(100);
+  std::vector<pare::weight_constraint> constraints(3);
+  constraints[0] = {.quantizer = pare::learned_step{.levels = 1}, .inputs = pare::input_quantizer{group}};
+  constraints[1] = {.quantizer = pare::learned_step{.levels = 7, .per_row = true},
+                    .inputs = pare::input_quantizer{group}};
+  constraints[2] = {.quantizer = pare::learned_codebook{.levels = 6}, .inputs = pare::input_quantizer{group}};
+  constraints[1].kept = ~pare::mask(9, 20);
+  for (pare::index_t i = 0; i < 9; ++i) constraints[1].kept.set(i, i, false);
+  pare::trainer run(pare::make_mlp({3, 20, 9, 3}, 1), data,
+                    {.epochs = 8, .batch_size = 16, .learning_rate = 0.01, .constraints = constraints});
+  run.run();
+  const pare::mlp model = run.model();
+  CHECK(pare::error_rate(model, data) < 0.15);
+  const pare::network net = pare::to_network(model, run.quantization(), as);
+  const int bits[] = {2, 4, 3};
+  for (std::size_t l = 0, layer = 0; l < 3; ++l, layer += 2) {
+    const auto& packed = std::get<pare::linear>(net.layers()[layer]);
+    CHECK(packed.weights().format().bits == bits[l]);
+    CHECK(pare::dense_weights(packed) == model.layers[l].weights);
+    CHECK(packed.input_precision() == pare::precision::int8);
+  }
+  for (pare::index_t i = 0; i < 9; ++i) CHECK(model.layers[1].weights(i, i) == 0.0f);
+
+  // What the engine gives, against sums in double precision of the same weights and inputs rounded by the same rule. An
+  // input that lies next to the middle between two codes may be rounded the other way: a unit of its scale.
+  const Eigen::MatrixXf y = outputs_of(net, data.inputs);
+  Eigen::MatrixXf x = data.inputs;
+  Eigen::MatrixXd error = Eigen::MatrixXd::Zero(x.rows(), x.cols());
+  const double eps = std::numeric_limits<float>::epsilon();
+  for (const pare::dense_layer& layer : model.layers) {
+    const Eigen::MatrixXd scale = Eigen::MatrixXd::Constant(x.rows(), x.cols(), 1 / 127.0).array().rowwise() *
+                                  x.cast<double>().cwiseAbs().colwise().maxCoeff().array();
+    pare::detail::round_inputs({group}, x);
+    const Eigen::MatrixXd w = layer.weights.cast<double>().cwiseAbs();
+    const Eigen::MatrixXd flips = (error.array() > 0).select(2 * error.array() + scale.array(), 0.0);
+    const Eigen::MatrixXd size = (w * x.cast<double>().cwiseAbs()).colwise() + layer.bias.cast<double>().cwiseAbs();
+    error = w * flips + static_cast<double>(w.cols() + 3) * eps * size;
+    Eigen::MatrixXf next = (layer.weights * x).colwise() + layer.bias;
+    if (layer.function == activation::relu) next = next.cwiseMax(0.0f).eval();
+    x = next;
+  }
+  CHECK(((y - x).cast<double>().array().abs() <= error.array()).all());
+  if (as == pare::encoding::codes) {  // in the first layer nothing is flipped: only its sums are rounded
+    const pare::mlp first{{model.layers[0]}};
+    const pare::network one = pare::to_network(first, {run.quantization()[0]});
+    Eigen::MatrixXf rounded = data.inputs;
+    pare::detail::round_inputs({group}, rounded);
+    const Eigen::MatrixXd w = first.layers[0].weights.cast<double>(), b = first.layers[0].bias.cast<double>();
+    const Eigen::MatrixXd exact = (w * rounded.cast<double>()).colwise() + Eigen::VectorXd(b);
+    const Eigen::MatrixXd size =
+        (w.cwiseAbs() * rounded.cast<double>().cwiseAbs()).colwise() + Eigen::VectorXd(b.cwiseAbs());
+    const Eigen::MatrixXd got = outputs_of(one, data.inputs).cast<double>();
+    CHECK(((got - exact.cwiseMax(0.0)).array().abs() <= 8 * eps * size.array()).all());
+  }
+}
+
+TEST_CASE("weights that are not their levels are not packed as them") {
+  pare::mlp model = pare::make_mlp({3, 2}, 1);
+  const auto message = [&](const std::vector<pare::layer_quantization>& q) {
+    return error_message([&] { pare::to_network(model, q); });
+  };
+  CHECK(message({}) == "to_network: 0 quantizations for 1 layers");
+  CHECK(message({{pare::learned_step{3}, Eigen::VectorXf::Ones(2)}}) == "the layer has 2 steps, must be 1");
+  CHECK(message({{pare::learned_codebook{4}, Eigen::VectorXf::Ones(2)}}) == "the layer has 2 levels, must be 4");
+  model.layers[0].weights.setConstant(2.0f);
+  model.layers[0].weights(1, 2) = 4.0f;
+  CHECK(message({{pare::learned_step{3}, Eigen::VectorXf::Ones(1)}}) ==
+        "weights[1, 2] is 4, not a multiple of its step 1 up to 3");
+  CHECK(message({{pare::learned_codebook{2}, Eigen::VectorXf(Eigen::Vector2f(0, 2))}}) ==
+        "weights[1, 2] is 4, not one of the levels");
 }

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <numbers>
+#include <numeric>
 
 #include <pare/prune/patterns.hpp>
 #include <pare/prune/schedule.hpp>
@@ -79,25 +79,8 @@ void for_each_difference(const mask& a, const mask& b, Visit&& visit) {
     }
 }
 
-// Scores of weights that are not to be kept: below all others.
-inline constexpr float never = -std::numeric_limits<float>::max();
-
-// The masks of the best scores: `keep` of all layers together, or the share `density` of each.
-template <std::same_as<std::vector<row_major_matrix>> Scores>
-std::vector<mask> best_masks(const Scores& scores, pruning_scope scope, const std::vector<index_t>& keep) {
-  std::vector<importance<float>> rankings;
-  index_t size = 0, total = 0;
-  for (const index_t each : keep) total += each;
-  for (std::size_t l = 0; l < scores.size(); ++l) {
-    rankings.push_back(by_score(scores[l], text("pruning: scores of layer ", l)));
-    size += scores[l].size();
-  }
-  if (scope == pruning_scope::network) return masks_of_largest(rankings, size, total);
-  std::vector<mask> masks;
-  for (std::size_t l = 0; l < scores.size(); ++l)
-    masks.push_back(std::move(masks_of_largest(std::vector{rankings[l]}, rankings[l].size(), keep[l]).front()));
-  return masks;
-}
+// Of weights that are not to be kept.
+inline constexpr float lowest_score = -std::numeric_limits<float>::max();
 
 // Scores of all weights, by the shadow weights and the mean squares of each layer's inputs.
 template <std::same_as<parameters> Parameters>
@@ -118,24 +101,63 @@ std::vector<row_major_matrix> score_weights(const gradual_pruning& p, const Para
   return scores;
 }
 
-// How many weights of each layer are to be kept at a step; together they are the schedule's number of the network.
+// How many weights of each layer are to be kept at a step, or of all together: one number per competition.
 template <std::same_as<parameters> Parameters>
 std::vector<index_t> kept_counts(const gradual_pruning& p, const Parameters& shadow, index_t steps) {
   const double sparse = p.schedule.at(steps).value;
   std::vector<index_t> keep;
-  if (p.scope == pruning_scope::layer) {
-    for (const auto& layer : shadow) keep.push_back(kept_count(layer.weights.size(), sparse));
-    return keep;
-  }
   index_t size = 0;
-  for (const auto& layer : shadow) size += layer.weights.size();
-  keep.resize(shadow.size());
-  keep[0] = kept_count(size, sparse);
+  for (const layer_parameters& layer : shadow) {
+    keep.push_back(kept_count(layer.weights.size(), sparse));
+    size += layer.weights.size();
+  }
+  if (p.scope == pruning_scope::network) keep.assign(1, kept_count(size, sparse));
   return keep;
 }
 
-// The masks at a step. Without regrowth none of them has a weight that `before` has not. `gradients` are those by all
-// weights, looked at for regrowth::gradient only, before which `before` was in force.
+// How many masks keep now, per competition.
+inline std::vector<index_t> counts_of(pruning_scope scope, const std::vector<mask>& masks) {
+  std::vector<index_t> counts;
+  for (const mask& each : masks) counts.push_back(each.count());
+  if (scope == pruning_scope::network) counts.assign(1, std::accumulate(counts.begin(), counts.end(), index_t{0}));
+  return counts;
+}
+
+// The masks of the best scores, so many per competition.
+template <std::same_as<std::vector<row_major_matrix>> Scores>
+std::vector<mask> best_masks(const Scores& scores, pruning_scope scope, const std::vector<index_t>& keep) {
+  std::vector<importance<float>> rankings;
+  index_t size = 0;
+  for (std::size_t l = 0; l < scores.size(); ++l) {
+    rankings.push_back(by_score(scores[l], text("pruning: scores of layer ", l)));
+    size += scores[l].size();
+  }
+  if (scope == pruning_scope::network) return masks_of_largest(rankings, size, keep.front());
+  std::vector<mask> masks;
+  for (std::size_t l = 0; l < scores.size(); ++l)
+    masks.push_back(std::move(masks_of_largest(std::vector{rankings[l]}, rankings[l].size(), keep[l]).front()));
+  return masks;
+}
+
+// Keeps the best of those in `before` but for a share, and fills up with the others' largest gradients.
+template <std::same_as<parameters> Parameters>
+std::vector<mask> regrown_masks(const gradual_pruning& p, double share, const std::vector<index_t>& keep,
+                                std::vector<row_major_matrix> scores, const Parameters& gradients,
+                                const std::vector<mask>& before) {
+  std::vector<index_t> survivors = counts_of(p.scope, before);
+  for (std::size_t i = 0; i < keep.size(); ++i)
+    survivors[i] = std::min(survivors[i], keep[i] - static_cast<index_t>(share * static_cast<double>(keep[i])));
+  const std::vector<mask> kept = best_masks(scores, p.scope, survivors);
+  for (std::size_t l = 0; l < scores.size(); ++l) {
+    scores[l] = gradients[l].weights.cwiseAbs();
+    for_each_difference(kept[l], mask(kept[l].rows(), kept[l].cols()),
+                        [&](index_t row, index_t col) { scores[l](row, col) = std::numeric_limits<float>::max(); });
+  }
+  return best_masks(scores, p.scope, keep);
+}
+
+// The masks at a step. Without regrowth none of them has a weight that `before`, the masks in force, has not.
+// `gradients` are those by all weights, looked at for regrowth::gradient only; before the first step there are none.
 template <std::same_as<parameters> Parameters>
 std::vector<mask> next_masks(const gradual_pruning& p, index_t steps, const Parameters& shadow,
                              const Parameters& gradients, const std::vector<mask>& before,
@@ -143,29 +165,13 @@ std::vector<mask> next_masks(const gradual_pruning& p, index_t steps, const Para
   std::vector<row_major_matrix> scores = score_weights(p, shadow, energy);
   std::vector<index_t> keep = kept_counts(p, shadow, steps);
   if (p.regrow == regrowth::straight_through) return best_masks(scores, p.scope, keep);
-  index_t left = 0;
-  for (std::size_t l = 0; l < scores.size(); ++l) {
-    for_each_difference(~mask(scores[l].rows(), scores[l].cols()), before[l],
-                        [&](index_t row, index_t col) { scores[l](row, col) = never; });
-    left += before[l].count();
-  }
-  // What the masks were given may be sparser than the schedule.
-  for (std::size_t l = 0; l < keep.size() && p.regrow == regrowth::none; ++l)
-    keep[l] = std::min(keep[l], p.scope == pruning_scope::layer ? before[l].count() : left);
-  if (p.regrow == regrowth::none) return best_masks(scores, p.scope, keep);
-
-  const double share = regrown_share(p, steps);
-  std::vector<index_t> survivors = keep;
-  for (std::size_t l = 0; l < keep.size(); ++l) {
-    const index_t now = p.scope == pruning_scope::layer ? before[l].count() : left;
-    survivors[l] = std::min(now, keep[l] - static_cast<index_t>(share * static_cast<double>(keep[l])));
-  }
-  const std::vector<mask> kept = best_masks(scores, p.scope, survivors);
-  for (std::size_t l = 0; l < scores.size(); ++l) {
-    scores[l] = gradients[l].weights.cwiseAbs();
-    for_each_difference(kept[l], mask(kept[l].rows(), kept[l].cols()),
-                        [&](index_t row, index_t col) { scores[l](row, col) = std::numeric_limits<float>::max(); });
-  }
+  for (std::size_t l = 0; l < scores.size(); ++l)
+    for_each_difference(~mask(before[l].rows(), before[l].cols()), before[l],
+                        [&](index_t row, index_t col) { scores[l](row, col) = lowest_score; });
+  if (p.regrow == regrowth::gradient)
+    return regrown_masks(p, steps == 0 ? 0.0 : regrown_share(p, steps), keep, std::move(scores), gradients, before);
+  const std::vector<index_t> left = counts_of(p.scope, before);  // may be fewer than the schedule's
+  for (std::size_t i = 0; i < keep.size(); ++i) keep[i] = std::min(keep[i], left[i]);
   return best_masks(scores, p.scope, keep);
 }
 

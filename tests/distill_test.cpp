@@ -1,0 +1,92 @@
+// Distillation against its formula; teachers of other kinds and shapes.
+#include <pare/train/distill.hpp>
+
+#include <pare/parallel/thread_pool.hpp>
+#include <pare/train/convert.hpp>
+
+#include "catch.hpp"
+#include "training_runs.hpp"
+
+using Eigen::MatrixXd;
+using Eigen::MatrixXf;
+using pare::index_t;
+
+namespace {
+
+MatrixXd softmax(const MatrixXd& z) {
+  const MatrixXd e = z.array().exp();
+  return e.array().rowwise() / e.array().colwise().sum();
+}
+
+// weight T^2 sum KL(softmax(teacher / T) || softmax(student / T))
+double exact(const MatrixXd& student, const MatrixXd& teacher, double temperature, double weight) {
+  const MatrixXd s = softmax(student / temperature), t = softmax(teacher / temperature);
+  return weight * temperature * temperature * (t.array() * (t.array() / s.array()).log()).sum();
+}
+
+}  // namespace
+
+TEST_CASE("the loss of distillation and its gradient are those of double precision") {
+  const float temperature = GENERATE(1.0f, 4.0f);
+  const MatrixXf student = 2.0f * gaussian(5, 6, 1), teacher = 2.0f * gaussian(5, 6, 2);
+  const MatrixXf targets = pare::detail::soft_targets(teacher, temperature);
+  MatrixXf scratch(5, 6), gradient = MatrixXf::Constant(5, 6, 1.0f);
+  const double got = pare::detail::add_distillation(student, targets, temperature, 0.25f, scratch, gradient);
+  const MatrixXd s = student.cast<double>(), t = teacher.cast<double>();
+  const double heat = static_cast<double>(temperature), eps = std::numeric_limits<float>::epsilon();
+  // 30 terms of at most T^2 / 4 times logits below 10, each with a dozen roundings.
+  const double tolerance = eps * 12 * 10 * heat * heat / 4;
+  CHECK(std::abs(got - exact(s, t, heat, 0.25)) <= 30 * tolerance);
+  const double h = 1e-5;
+  for (index_t j = 0; j < 6; ++j)
+    for (index_t i = 0; i < 5; ++i) {
+      MatrixXd above = s, below = s;
+      above(i, j) += h;
+      below(i, j) -= h;
+      const double slope = (exact(above, t, heat, 0.25) - exact(below, t, heat, 0.25)) / (2 * h);
+      CHECK(std::abs(static_cast<double>(gradient(i, j)) - 1 - slope) <= tolerance + 1e-8);
+    }
+}
+
+TEST_CASE("distillation of weight 0 is plain training") {
+  pare::training_options options{.epochs = 3, .batch_size = 16};
+  const pare::mlp plain = trained(options);
+  options.distillation = {.logits = gaussian(3, 100, 8), .temperature = 3.0f, .weight = 0.0f};
+  CHECK(same(trained(options), plain));
+  options.distillation.weight = 0.5f;
+  CHECK(!same(trained(options), plain));
+}
+
+TEST_CASE("teachers give the same logits as a perceptron, as a network and on many threads") {
+  const pare::dataset data = make_clouds(600);
+  const pare::mlp teacher = pare::make_mlp({3, 7, 3}, 4);
+  const MatrixXf expected = pare::forward(teacher, data.inputs);
+  pare::thread_pool pool(2);
+  // Sums of 3 and of 7 products of numbers below 10, and biases.
+  const float tolerance = 10 * 16 * std::numeric_limits<float>::epsilon();
+  CHECK((pare::teacher_logits(teacher, data) - expected).cwiseAbs().maxCoeff() <= tolerance);
+  CHECK(pare::teacher_logits(teacher, data, &pool) == pare::teacher_logits(teacher, data));
+  const pare::network net = pare::to_network(teacher);
+  CHECK((pare::teacher_logits(net, data) - expected).cwiseAbs().maxCoeff() <= tolerance);
+  CHECK(pare::teacher_logits(net, data, &pool) == pare::teacher_logits(net, data));
+  CHECK_THROWS_AS(pare::teacher_logits(pare::to_network(pare::make_mlp({4, 3}, 1)), data), pare::shape_error);
+  CHECK_THROWS_AS(pare::teacher_logits(pare::make_mlp({4, 3}, 1), data), pare::shape_error);
+}
+
+TEST_CASE("a student of another shape learns what its teacher says, labels unseen") {
+  const pare::dataset data = make_clouds(300);
+  pare::mlp teacher = pare::make_mlp({3, 20, 3}, 4);
+  pare::train(teacher, data, {.epochs = 20, .batch_size = 20, .learning_rate = 0.01});
+  pare::dataset unlabelled = data;
+  for (int& label : unlabelled.labels) label = 0;
+  pare::mlp student = pare::make_mlp({3, 5, 3}, 5);
+  pare::train(student, unlabelled,
+              {.epochs = 60,
+               .batch_size = 20,
+               .learning_rate = 0.01,
+               .distillation = {.logits = pare::teacher_logits(teacher, data), .temperature = 2.0f, .weight = 1.0f}});
+  const std::vector<int> a = pare::predict(teacher, data.inputs), b = pare::predict(student, data.inputs);
+  index_t agree = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) agree += a[i] == b[i];
+  CHECK(agree > 285);
+}

@@ -1,0 +1,158 @@
+// Pruning while training: how many are kept, which, and what comes back.
+#include <pare/train/gradual_pruning.hpp>
+
+#include "catch.hpp"
+#include "training_runs.hpp"
+
+using pare::gradual_pruning;
+using pare::index_t;
+using pare::mask;
+using pare::pruning_scope;
+using pare::regrowth;
+using pare::detail::row_major_matrix;
+
+namespace {
+
+index_t nonzeros(const pare::mlp& model) {
+  index_t count = 0;
+  for (const pare::dense_layer& layer : model.layers) count += (layer.weights.array() != 0.0f).count();
+  return count;
+}
+
+pare::detail::parameters layer_of(const row_major_matrix& weights) { return {{weights, {}, {}, {}}}; }
+
+mask mask_of(std::initializer_list<int> kept) {
+  mask result(1, static_cast<index_t>(kept.size()));
+  index_t col = 0;
+  for (const int each : kept) result.set(0, col++, each != 0);
+  return result;
+}
+
+row_major_matrix row(std::initializer_list<float> values) {
+  return Eigen::Map<const row_major_matrix>(values.begin(), 1, static_cast<index_t>(values.size()));
+}
+
+}  // namespace
+
+TEST_CASE("masks change every so many steps of the schedule, at its first and at its last") {
+  const gradual_pruning p{.every = 4, .schedule = {.begin = 3, .end = 12, .final = 0.5}};
+  std::vector<index_t> due;
+  for (index_t step = 0; step < 20; ++step)
+    if (pare::detail::is_due(p, step)) due.push_back(step);
+  CHECK(due == std::vector<index_t>{3, 7, 11, 12});
+  CHECK(!pare::detail::is_due({}, 0));
+  CHECK(pare::steps_per_epoch(100, 16) == 7);
+}
+
+TEST_CASE("a run ends with exactly the number of weights that was asked for") {
+  const auto regrow = GENERATE(regrowth::none, regrowth::straight_through, regrowth::gradient);
+  const auto scope = GENERATE(pruning_scope::network, pruning_scope::layer);
+  const auto score = GENERATE(pare::weight_score::magnitude, pare::weight_score::input_energy);
+  const double sparse = GENERATE(0.5, 0.83);
+  const pare::mlp model = trained({.epochs = 6,
+                                   .batch_size = 16,
+                                   .pruning = {.every = 2,
+                                               .schedule = {.begin = 3, .end = 40, .final = sparse},
+                                               .score = score,
+                                               .scope = scope,
+                                               .regrow = regrow}});
+  if (scope == pruning_scope::network)
+    CHECK(nonzeros(model) == pare::kept_count(120, sparse));
+  else
+    for (const pare::dense_layer& layer : model.layers)
+      CHECK((layer.weights.array() != 0.0f).count() == pare::kept_count(60, sparse));
+}
+
+TEST_CASE("without regrowth no weight comes back, not even those a given mask removed") {
+  const pare::dataset data = make_clouds(100);
+  std::vector<mask> given(2);
+  given[0] = mask(20, 3);
+  for (index_t i = 0; i < 20; ++i) given[0].set(i, i % 3);
+  pare::trainer run(small_mlp(), data,
+                    {.epochs = 6,
+                     .batch_size = 16,
+                     .constraints = pare::keep(given),
+                     .pruning = {.every = 3, .schedule = {.end = 42, .final = 0.75}}});
+  Eigen::ArrayXXf before = Eigen::ArrayXXf::Zero(20, 3);
+  for (index_t i = 0; i < 20; ++i) before(i, i % 3) = 1.0f;
+  while (!run.finished()) {
+    run.epoch();
+    const Eigen::ArrayXXf now = run.model().layers[0].weights.array();
+    CHECK((now == 0.0f || before != 0.0f).all());
+    before = now;
+  }
+  CHECK(nonzeros(run.model()) == 30);
+}
+
+TEST_CASE("removed weights that gradients reach come back as they grow") {
+  const auto masks = pare::detail::next_masks(
+      {.every = 1, .schedule = {.end = 0, .final = 0.5}, .regrow = regrowth::straight_through}, 5,
+      layer_of(row({0.5f, -3.0f, 0.25f, 1.0f})), layer_of(row({0, 0, 0, 0})), {mask_of({1, 0, 1, 0})}, {});
+  CHECK(masks[0] == mask_of({0, 1, 0, 1}));
+}
+
+TEST_CASE("regrowth by gradient replaces the smallest weights by the largest gradients") {
+  // Of 4 kept, half a share of 0.5 is replaced at half of the schedule: 1.
+  const gradual_pruning p{.every = 1,
+                          .schedule = {.begin = 0, .end = 10, .initial = 0.5, .final = 0.5},
+                          .regrow = regrowth::gradient,
+                          .regrown = 0.5};
+  const auto shadow = layer_of(row({0.5f, -3.0f, 0.25f, 1.0f, 0, 0, 0, 0}));
+  const auto gradients = layer_of(row({9, 9, 0, 9, 0.5f, -2.0f, 1.0f, 0}));
+  const auto before = mask_of({1, 1, 1, 1, 0, 0, 0, 0});
+  CHECK(pare::detail::next_masks(p, 5, shadow, gradients, {before}, {})[0] == mask_of({1, 1, 0, 1, 0, 1, 0, 0}));
+  // At its end none, and before the first step none.
+  CHECK(pare::detail::next_masks(p, 10, shadow, gradients, {before}, {})[0] == before);
+  CHECK(pare::detail::next_masks(p, 0, shadow, gradients, {before}, {})[0] == before);
+}
+
+TEST_CASE("weights may be ranked by the energy of their inputs, or by a function") {
+  const auto shadow = layer_of(row({1.0f, 0.5f, 2.0f, 0.25f}));
+  const auto none = layer_of(row({0, 0, 0, 0}));
+  gradual_pruning p{.every = 1, .schedule = {.end = 0, .final = 0.5}, .score = pare::weight_score::input_energy};
+  const Eigen::VectorXf energy = Eigen::Vector4f(1, 16, 0.25f, 64);  // scores 1, 4, 1, 4
+  CHECK(pare::detail::next_masks(p, 0, shadow, none, {mask_of({1, 1, 1, 1})}, {energy})[0] == mask_of({0, 1, 0, 1}));
+  p.score_by = [](std::size_t layer, const auto& weights, auto& scores) {
+    CHECK(layer == 0);
+    scores = -weights;
+  };
+  CHECK(pare::detail::next_masks(p, 0, shadow, none, {mask_of({1, 1, 1, 1})}, {})[0] == mask_of({0, 1, 0, 1}));
+  p.score_by = [](std::size_t, const auto&, auto& scores) { scores.resize(2, 2); };
+  CHECK(error_message<pare::shape_error>([&] {
+          pare::detail::next_masks(p, 0, shadow, none, {mask_of({1, 1, 1, 1})}, {});
+        }) == "pruning: scores of layer 0 are [2, 2], the weights [1, 4]");
+}
+
+TEST_CASE("what an optimizer remembers of a weight is forgotten when the weight comes back") {
+  const auto regrow = GENERATE(regrowth::straight_through, regrowth::gradient);
+  const pare::dataset data = make_clouds(96);
+  const pare::mlp model = small_mlp();
+  pare::training_options options{.epochs = 30, .batch_size = 16, .learning_rate = 0.05};
+  options.pruning = {.every = 6, .schedule = {.begin = 0, .end = 1000, .initial = 0.7, .final = 0.7}, .regrow = regrow};
+  pare::detail::training_state state = pare::detail::first_state(model, options);
+  pare::detail::training_engine<pare::mlp> engine(model, data.samples(), options, state);
+  index_t returned = 0;
+  for (int epoch = 1; epoch <= 30; ++epoch) {
+    const std::vector<mask> before = state.masks;
+    engine.run_epoch(data, epoch);  // six steps, at the last of which masks change
+    for (std::size_t l = 0; l < 2 && epoch > 1; ++l)
+      pare::detail::for_each_difference(state.masks[l], before[l], [&](index_t i, index_t j) {
+        ++returned;
+        CHECK(state.first[l].weights(i, j) == 0.0f);
+        CHECK(state.second[l].weights(i, j) == 0.0f);
+        if (regrow == regrowth::gradient) CHECK(state.values[l].weights(i, j) == 0.0f);
+      });
+  }
+  CHECK(returned > 0);
+}
+
+TEST_CASE("pruning refuses what it cannot do") {
+  const auto message = [](const gradual_pruning& p) {
+    return error_message<pare::value_error>([&] { pare::detail::validate(p); });
+  };
+  CHECK(message({.every = -1}) == "pruning every -1 steps, must not be negative");
+  CHECK(message({.schedule = {.initial = 0.5, .final = 0.25}}) ==
+        "pruning schedule falls from 0.5 to 0.25, must not fall");
+  CHECK(message({.regrown = 2}) == "pruning regrown is 2, must be 0 to 1");
+  CHECK(message({.schedule = {.begin = 2, .end = 1}}).find("must not be after its end") != std::string::npos);
+}
