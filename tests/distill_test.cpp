@@ -29,7 +29,8 @@ double exact(const MatrixXd& student, const MatrixXd& teacher, double temperatur
 TEST_CASE("the loss of distillation and its gradient are those of double precision") {
   const float temperature = GENERATE(1.0f, 4.0f);
   const MatrixXf student = 2.0f * gaussian(5, 6, 1), teacher = 2.0f * gaussian(5, 6, 2);
-  const MatrixXf targets = pare::detail::soft_targets(teacher, temperature);
+  MatrixXf targets = teacher;
+  pare::detail::soften(targets, temperature);
   MatrixXf scratch(5, 6), gradient = MatrixXf::Constant(5, 6, 1.0f);
   const double got = pare::detail::add_distillation(student, targets, temperature, 0.25f, scratch, gradient);
   const MatrixXd s = student.cast<double>(), t = teacher.cast<double>();
@@ -55,6 +56,37 @@ TEST_CASE("distillation of weight 0 is plain training") {
   CHECK(same(trained(options), plain));
   options.distillation.weight = 0.5f;
   CHECK(!same(trained(options), plain));
+}
+
+TEST_CASE("a teacher that is asked during the run teaches as its logits do, and what inputs are left to it") {
+  const pare::dataset data = make_clouds(100);
+  const pare::network teacher = to_network(pare::make_mlp({3, 16, 3}, 4));
+  pare::training_options options{.epochs = 3, .batch_size = 16, .shards = 3};
+  options.distillation = {.logits = teacher_logits(teacher, data), .temperature = 2.0f};
+  const pare::mlp by_logits = trained(options);
+  options.distillation = {.teacher = &teacher, .temperature = 2.0f};
+  CHECK(same(trained(options), by_logits));
+
+  // A teacher that answers with its inputs, scaled as dropout scales them, and a student that is told nothing else.
+  pare::mlp identity = pare::make_mlp({3, 3}, 1);
+  identity.layers[0].weights.setIdentity();
+  const pare::network echo = to_network(identity);
+  options.regularization.input_dropout = 0.5f;
+  options.distillation = {.teacher = &echo, .temperature = 1.0f, .weight = 1.0f};
+  pare::trainer<> student(identity, data, options);
+  CHECK(student.epoch().loss < 1e-6);  // they agree on whatever was dropped
+  options.distillation = {.logits = teacher_logits(echo, data), .temperature = 1.0f, .weight = 1.0f};
+  CHECK(pare::trainer<>(identity, data, options).epoch().loss > 1e-2);
+
+  const auto refusal = [&](const pare::distillation& d) {
+    options.distillation = d;
+    return error_message<pare::error>([&] { trained(options); });
+  };
+  const pare::network wide = to_network(pare::make_mlp({4, 3}, 1));
+  CHECK(refusal({.teacher = &wide}) ==
+        "distillation: the teacher takes 4 features and gives 3 outputs, the student 3 and 3");
+  CHECK(refusal({.logits = gaussian(3, 100, 8), .teacher = &echo}) ==
+        "distillation has logits and a teacher, must have at most one of them");
 }
 
 TEST_CASE("teachers give the same logits as a perceptron, as a network and on many threads") {

@@ -9,6 +9,7 @@ using pare::index_t;
 using pare::mask;
 using pare::pruning_scope;
 using pare::regrowth;
+using pare::detail::pruning_evidence;
 using pare::detail::row_major_matrix;
 
 namespace {
@@ -30,6 +31,11 @@ mask mask_of(std::initializer_list<int> kept) {
 
 row_major_matrix row(std::initializer_list<float> values) {
   return Eigen::Map<const row_major_matrix>(values.begin(), 1, static_cast<index_t>(values.size()));
+}
+
+std::vector<mask> masks_at(const gradual_pruning& p, index_t step, const pare::detail::parameters& shadow,
+                           const pare::detail::parameters& gradients, const std::vector<mask>& before) {
+  return pare::detail::next_masks(p, step, pruning_evidence{shadow, gradients, {}, {}}, before);
 }
 
 }  // namespace
@@ -85,9 +91,8 @@ TEST_CASE("without regrowth no weight comes back, not even those a given mask re
 }
 
 TEST_CASE("removed weights that gradients reach come back as they grow") {
-  const auto masks = pare::detail::next_masks(
-      {.every = 1, .schedule = {.end = 0, .final = 0.5}, .regrow = regrowth::straight_through}, 5,
-      layer_of(row({0.5f, -3.0f, 0.25f, 1.0f})), layer_of(row({0, 0, 0, 0})), {mask_of({1, 0, 1, 0})}, {});
+  const auto masks = masks_at({.every = 1, .schedule = {.end = 0, .final = 0.5}, .regrow = regrowth::straight_through},
+                              5, layer_of(row({0.5f, -3.0f, 0.25f, 1.0f})), {}, {mask_of({1, 0, 1, 0})});
   CHECK(masks[0] == mask_of({0, 1, 0, 1}));
 }
 
@@ -100,26 +105,57 @@ TEST_CASE("regrowth by gradient replaces the smallest weights by the largest gra
   const auto shadow = layer_of(row({0.5f, -3.0f, 0.25f, 1.0f, 0, 0, 0, 0}));
   const auto gradients = layer_of(row({9, 9, 0, 9, 0.5f, -2.0f, 1.0f, 0}));
   const auto before = mask_of({1, 1, 1, 1, 0, 0, 0, 0});
-  CHECK(pare::detail::next_masks(p, 5, shadow, gradients, {before}, {})[0] == mask_of({1, 1, 0, 1, 0, 1, 0, 0}));
+  CHECK(masks_at(p, 5, shadow, gradients, {before})[0] == mask_of({1, 1, 0, 1, 0, 1, 0, 0}));
   // At its end none, and before the first step none.
-  CHECK(pare::detail::next_masks(p, 10, shadow, gradients, {before}, {})[0] == before);
-  CHECK(pare::detail::next_masks(p, 0, shadow, gradients, {before}, {})[0] == before);
+  CHECK(masks_at(p, 10, shadow, gradients, {before})[0] == before);
+  CHECK(masks_at(p, 0, shadow, gradients, {before})[0] == before);
+}
+
+TEST_CASE("weights may be ranked by what the loss grows by without them") {
+  const gradual_pruning p{.every = 1, .schedule = {.final = 0.5}, .score = pare::weight_score::curvature};
+  const auto shadow = layer_of(row({1.0f, 0.5f, 2.0f, 0.25f}));
+  const auto squares = layer_of(row({1.0f, 16.0f, 0.25f, 64.0f}));  // scores 1, 4, 1, 4
+  CHECK(pare::detail::next_masks(p, 0, pruning_evidence{shadow, {}, squares, {}}, {mask_of({1, 1, 1, 1})})[0] ==
+        mask_of({0, 1, 0, 1}));
+  const auto error = [](const pare::optimizer& method) {
+    return error_message<pare::value_error>(
+        [&] { trained({.optimizer = method, .pruning = {.every = 2, .score = pare::weight_score::curvature}}); });
+  };
+  CHECK(error(pare::sgd{}) == "pruning by curvature needs an optimizer that keeps the mean square of gradients");
+  CHECK(error(pare::rmsprop{}).empty());
+}
+
+TEST_CASE("ranking by the bit lets go of weights that are alone in their row and column") {
+  mask kept(3, 3);
+  for (const auto& [r, c] : {std::pair{0, 0}, {0, 1}, {1, 0}, {1, 1}, {2, 2}}) kept.set(r, c, true);
+  const row_major_matrix bits = pare::detail::coded_bits(kept);
+  CHECK(bits(0, 0) == Approx(2 + std::log2(1 + 5.0 / 4)));
+  CHECK(bits(2, 2) == Approx(2 + std::log2(1 + 5.0 / 1)));
+  CHECK(bits(0, 2) == Approx(2 + std::log2(1 + 5.0 / 2)));
+  gradual_pruning p{.every = 1, .schedule = {.initial = 4.0 / 9, .final = 5.0 / 9}, .per_bit = true};
+  row_major_matrix w = row_major_matrix::Zero(3, 3);
+  w.topLeftCorner(2, 2).setConstant(1.0f);
+  w(2, 2) = 1.25f;
+  CHECK(!masks_at(p, 1, layer_of(w), {}, {kept})[0].test(2, 2));
+  p.per_bit = false;
+  CHECK(masks_at(p, 1, layer_of(w), {}, {kept})[0].test(2, 2));
 }
 
 TEST_CASE("weights may be ranked by the energy of their inputs, or by a function") {
   const auto shadow = layer_of(row({1.0f, 0.5f, 2.0f, 0.25f}));
-  const auto none = layer_of(row({0, 0, 0, 0}));
   gradual_pruning p{.every = 1, .schedule = {.end = 0, .final = 0.5}, .score = pare::weight_score::input_energy};
   const Eigen::VectorXf energy = Eigen::Vector4f(1, 16, 0.25f, 64);  // scores 1, 4, 1, 4
-  CHECK(pare::detail::next_masks(p, 0, shadow, none, {mask_of({1, 1, 1, 1})}, {energy})[0] == mask_of({0, 1, 0, 1}));
+  CHECK(pare::detail::next_masks(p, 0, pruning_evidence{shadow, {}, {}, {energy}}, {mask_of({1, 1, 1, 1})})[0] ==
+        mask_of({0, 1, 0, 1}));
   p.score_by = [](std::size_t layer, const auto& weights, auto& scores) {
     CHECK(layer == 0);
     scores = -weights;
   };
-  CHECK(pare::detail::next_masks(p, 0, shadow, none, {mask_of({1, 1, 1, 1})}, {})[0] == mask_of({0, 1, 0, 1}));
+  CHECK(pare::detail::next_masks(p, 0, pruning_evidence{shadow, {}, {}, {}}, {mask_of({1, 1, 1, 1})})[0] ==
+        mask_of({0, 1, 0, 1}));
   p.score_by = [](std::size_t, const auto&, auto& scores) { scores.resize(2, 2); };
   CHECK(error_message<pare::shape_error>([&] {
-          pare::detail::next_masks(p, 0, shadow, none, {mask_of({1, 1, 1, 1})}, {});
+          pare::detail::next_masks(p, 0, pruning_evidence{shadow, {}, {}, {}}, {mask_of({1, 1, 1, 1})});
         }) == "pruning: scores of layer 0 are [2, 2], the weights [1, 4]");
 }
 

@@ -9,12 +9,17 @@
 
 namespace pare {
 
-// The loss is (1 - weight) loss + weight T^2 KL(softmax(teacher / T) || softmax(student / T)), T the temperature. Off
-// without logits.
+// The loss is (1 - weight) loss + weight T^2 KL(softmax(teacher / T) || softmax(student / T)), T the temperature. The
+// teacher is there as its logits, or as a network that is run on every batch as the student sees it, with the same
+// inputs dropped and of other images in each epoch, so that it teaches its function between the samples as well (Beyer
+// et al. 2022, arXiv 2106.05237, section 3). Off without either.
 struct distillation {
-  Eigen::MatrixXf logits = {};  // of the teacher, [classes, samples] of the training data
-  float temperature = 4.0f;     // > 0
-  float weight = 0.5f;          // in [0, 1]
+  Eigen::MatrixXf logits = {};       // of the teacher, [classes, samples] of the training data
+  const network* teacher = nullptr;  // outlives the run
+  float temperature = 4.0f;          // > 0
+  float weight = 0.5f;               // in [0, 1]
+
+  bool is_on() const { return logits.size() > 0 || teacher != nullptr; }
 };
 
 // The outputs [outputs, samples] of a network for all samples of a data set, in batches. Throws shape_error for samples
@@ -40,20 +45,28 @@ Eigen::MatrixXf teacher_logits(const Model& teacher, const dataset& data, execut
 
 namespace detail {
 
-inline void validate(const distillation& d) {
+// For a student that takes so many features and gives so many outputs.
+inline void validate(const distillation& d, index_t features, index_t outputs, index_t samples) {
   require_positive("distillation temperature", static_cast<double>(d.temperature));
   require_part("distillation weight", static_cast<double>(d.weight));
+  require<value_error>(d.logits.size() == 0 || d.teacher == nullptr,
+                       "distillation has logits and a teacher, must have at most one of them");
+  require<shape_error>(d.logits.size() == 0 || (d.logits.rows() == outputs && d.logits.cols() == samples),
+                       "distillation: the logits are [", d.logits.rows(), ", ", d.logits.cols(), "], must be [",
+                       outputs, ", ", samples, "]");
+  if (d.teacher == nullptr) return;
+  require<shape_error>(d.teacher->inputs() == features && d.teacher->outputs() == outputs,
+                       "distillation: the teacher takes ", d.teacher->inputs(), " features and gives ",
+                       d.teacher->outputs(), " outputs, the student ", features, " and ", outputs);
 }
 
-// softmax(logits / temperature) of each column.
-template <std::same_as<Eigen::MatrixXf> Logits>
-Logits soft_targets(const Logits& logits, float temperature) {
-  Logits targets(logits.rows(), logits.cols());
+// softmax(logits / temperature) of each column, in place.
+template <class Logits>
+void soften(Logits& logits, float temperature) {
   for (index_t j = 0; j < logits.cols(); ++j) {
-    targets.col(j) = ((logits.col(j).array() - logits.col(j).maxCoeff()) / temperature).exp();
-    targets.col(j) /= targets.col(j).sum();
+    logits.col(j) = ((logits.col(j).array() - logits.col(j).maxCoeff()) / temperature).exp();
+    logits.col(j) /= logits.col(j).sum();
   }
-  return targets;
 }
 
 // Returns `weight` T^2 times the sum of KL(targets || softmax(logits / T)) and adds its gradient; all are

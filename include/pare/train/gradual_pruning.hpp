@@ -8,6 +8,7 @@
 
 #include <pare/prune/patterns.hpp>
 #include <pare/prune/schedule.hpp>
+#include <pare/train/coded_bits.hpp>
 #include <pare/train/parameters.hpp>
 #include <pare/train/schedule.hpp>
 
@@ -17,6 +18,9 @@ namespace pare {
 enum class weight_score {
   magnitude,     // |w|
   input_energy,  // w^2 E[x^2] for the input x of the weight, averaged over about the last 100 steps
+  curvature,  // w^2 E[g^2] for the gradient g, as optimizers with a mean of its square keep it: what the loss grows by
+              // without the weight, to second order, with the diagonal of the empirical Fisher matrix for the
+              // curvature (LeCun, Denker and Solla 1990, eq. 5; Theis et al. 2018, arXiv 1801.05787, eq. 3)
 };
 
 // Which weights compete for being kept.
@@ -35,6 +39,8 @@ struct gradual_pruning {
   index_t every = 0;            // steps between two masks; also at the first and the last step of the schedule
   pruning_schedule schedule{};  // of the sparsity, in steps of the optimizer; see steps_per_epoch
   weight_score score = weight_score::magnitude;
+  bool per_bit = false;  // ranks by the score for each bit that the weight costs in a coded file, so that rows and
+                         // columns with few weights left go first
   pruning_scope scope = pruning_scope::network;
   regrowth regrow = regrowth::none;
   double regrown = 0.3;  // regrowth::gradient: the share of the kept that is replaced at the beginning of the schedule,
@@ -82,18 +88,26 @@ void for_each_difference(const mask& a, const mask& b, Visit&& visit) {
 // Of weights that are not to be kept.
 inline constexpr float lowest_score = -std::numeric_limits<float>::max();
 
-// Scores of all weights, by the shadow weights and the mean squares of each layer's inputs.
-template <std::same_as<parameters> Parameters>
-std::vector<row_major_matrix> score_weights(const gradual_pruning& p, const Parameters& shadow,
-                                            const std::vector<Eigen::VectorXf>& energy) {
+// What is known of weights when they are ranked.
+struct pruning_evidence {
+  const parameters& shadow;
+  const parameters& gradients;                 // by all weights; looked at for regrowth::gradient only
+  const parameters& squared_gradients;         // means; looked at for weight_score::curvature only
+  const std::vector<Eigen::VectorXf>& energy;  // mean squares of inputs; looked at for weight_score::input_energy only
+};
+
+template <std::same_as<pruning_evidence> Evidence>
+std::vector<row_major_matrix> score_weights(const gradual_pruning& p, const Evidence& known) {
   std::vector<row_major_matrix> scores;
-  for (std::size_t l = 0; l < shadow.size(); ++l) {
-    const row_major_matrix& w = shadow[l].weights;
+  for (std::size_t l = 0; l < known.shadow.size(); ++l) {
+    const row_major_matrix& w = known.shadow[l].weights;
     row_major_matrix score = w.cwiseAbs();
     if (p.score_by)
       p.score_by(l, w, score);
     else if (p.score == weight_score::input_energy)
-      score = w.array().square().rowwise() * energy[l].transpose().array();
+      score = w.array().square().rowwise() * known.energy[l].transpose().array();
+    else if (p.score == weight_score::curvature)
+      score = w.array().square() * known.squared_gradients[l].weights.array();
     require<shape_error>(score.rows() == w.rows() && score.cols() == w.cols(), "pruning: scores of layer ", l, " are [",
                          score.rows(), ", ", score.cols(), "], the weights [", w.rows(), ", ", w.cols(), "]");
     scores.push_back(std::move(score));
@@ -157,19 +171,19 @@ std::vector<mask> regrown_masks(const gradual_pruning& p, double share, const st
 }
 
 // The masks at a step. Without regrowth none of them has a weight that `before`, the masks in force, has not.
-// `gradients` are those by all weights, looked at for regrowth::gradient only; before the first step there are none.
-template <std::same_as<parameters> Parameters>
-std::vector<mask> next_masks(const gradual_pruning& p, index_t steps, const Parameters& shadow,
-                             const Parameters& gradients, const std::vector<mask>& before,
-                             const std::vector<Eigen::VectorXf>& energy) {
-  std::vector<row_major_matrix> scores = score_weights(p, shadow, energy);
-  std::vector<index_t> keep = kept_counts(p, shadow, steps);
+template <std::same_as<pruning_evidence> Evidence>
+std::vector<mask> next_masks(const gradual_pruning& p, index_t steps, const Evidence& known,
+                             const std::vector<mask>& before) {
+  std::vector<row_major_matrix> scores = score_weights(p, known);
+  for (std::size_t l = 0; p.per_bit && l < scores.size(); ++l) scores[l].array() /= coded_bits(before[l]).array();
+  std::vector<index_t> keep = kept_counts(p, known.shadow, steps);
   if (p.regrow == regrowth::straight_through) return best_masks(scores, p.scope, keep);
   for (std::size_t l = 0; l < scores.size(); ++l)
     for_each_difference(~mask(before[l].rows(), before[l].cols()), before[l],
                         [&](index_t row, index_t col) { scores[l](row, col) = lowest_score; });
   if (p.regrow == regrowth::gradient)
-    return regrown_masks(p, steps == 0 ? 0.0 : regrown_share(p, steps), keep, std::move(scores), gradients, before);
+    return regrown_masks(p, steps == 0 ? 0.0 : regrown_share(p, steps), keep, std::move(scores), known.gradients,
+                         before);
   const std::vector<index_t> left = counts_of(p.scope, before);  // may be fewer than the schedule's
   for (std::size_t i = 0; i < keep.size(); ++i) keep[i] = std::min(keep[i], left[i]);
   return best_masks(scores, p.scope, keep);

@@ -20,7 +20,7 @@ class training_engine {
       : options_(options),
         state_(state),
         samples_(samples),
-        teacher_(soft_targets(options.distillation.logits, options.distillation.temperature)),
+        teacher_(options.distillation.logits),
         order_(static_cast<std::size_t>(samples)),
         shards_(static_cast<std::size_t>(options.shards)),
         gradients_(zeros_like(state.values)) {
@@ -28,10 +28,14 @@ class training_engine {
     for (std::size_t l = 0; l < model.layers.size(); ++l) add_layer(model.layers[l], l, capacity);
     const index_t outputs = model.layers.back().outputs();
     targets_.resize(outputs, capacity);
-    if (teacher_.size() > 0) {
+    if (options.distillation.is_on()) {
+      soften(teacher_, options.distillation.temperature);
       soft_targets_.resize(outputs, capacity);
       scratch_.resize(outputs, capacity);
     }
+    if (options.distillation.teacher != nullptr)
+      for (shard& each : shards_)
+        each.teacher_room = options.distillation.teacher->workspace(capacity / options.shards + 1);
     refresh();
   }
 
@@ -69,6 +73,7 @@ class training_engine {
   // What a task works with.
   struct shard {
     packing_buffers buffers;
+    std::optional<workspace> teacher_room;
     std::vector<Eigen::VectorXf> level_gradients;  // per layer
     double loss = 0;
     double squared_norm = 0;
@@ -132,6 +137,7 @@ class training_engine {
     gather(data, samples, part);
     const auto stream = static_cast<std::uint64_t>(state_.steps * options_.shards + i);
     pass_.forward(layers_, part, random(~options_.seed, stream), mine.buffers);
+    if (options_.distillation.teacher != nullptr) ask_teacher(part, *mine.teacher_room);
     mine.loss = compute_loss(part, 1.0f / static_cast<float>(batch.size()));
     pass_.backward(layers_, part, mine.buffers);
   }
@@ -151,12 +157,18 @@ class training_engine {
     }
   }
 
+  // By the inputs of the first layer, in which dropped ones are zero by now.
+  void ask_teacher(share part, workspace& room) {
+    auto targets = columns(soft_targets_, part);
+    options_.distillation.teacher->run(pass_.inputs(0, part), targets, room);
+    soften(targets, options_.distillation.temperature);
+  }
+
   double compute_loss(share part, float weight) {
     const auto logits = pass_.logits(part);
     auto gradient = pass_.logit_delta(part);
     const distillation& d = options_.distillation;
-    if (teacher_.size() == 0)
-      return loss_and_gradient(options_.loss, logits, columns(targets_, part), gradient, weight);
+    if (!d.is_on()) return loss_and_gradient(options_.loss, logits, columns(targets_, part), gradient, weight);
     const double hard =
         loss_and_gradient(options_.loss, logits, columns(targets_, part), gradient, (1.0f - d.weight) * weight);
     auto scratch = columns(scratch_, part);
@@ -268,7 +280,8 @@ class training_engine {
 
   void update_masks() {
     const std::vector<mask> next =
-        next_masks(options_.pruning, state_.steps, state_.values, gradients_, state_.masks, state_.energy);
+        next_masks(options_.pruning, state_.steps,
+                   pruning_evidence{state_.values, gradients_, state_.second, state_.energy}, state_.masks);
     for (std::size_t l = 0; l < next.size(); ++l) {
       const auto forget = [&](layer_parameters& memory) {
         for_each_difference(next[l], state_.masks[l], [&](index_t row, index_t col) { memory.weights(row, col) = 0; });

@@ -85,7 +85,9 @@ void validate(const training_options& options, const Model& model, const dataset
                        ", must not be negative");
   require_decay("averaging decay", options.averaging.decay);
   validate(options.pruning);
-  validate(options.distillation);
+  const bool by_curvature = options.pruning.every > 0 && options.pruning.score == weight_score::curvature;
+  require<value_error>(!by_curvature || !std::holds_alternative<sgd>(options.optimizer),
+                       "pruning by curvature needs an optimizer that keeps the mean square of gradients");
   require<value_error>(options.early_stopping.patience >= 0, "early_stopping patience is ",
                        options.early_stopping.patience, ", must not be negative");
   const bool needs_labels = options.early_stopping.measure == validation_measure::classification_error;
@@ -101,11 +103,7 @@ void validate(const training_options& options, const Model& model, const dataset
     require<value_error>(options.constraints.empty() && options.pruning.every == 0,
                          "variational dropout chooses its own mask, must be without constraints and pruning");
   }
-  const Eigen::MatrixXf& teacher = options.distillation.logits;
-  require<shape_error>(
-      teacher.size() == 0 || (teacher.rows() == model.layers.back().outputs() && teacher.cols() == data.samples()),
-      "distillation: the logits are [", teacher.rows(), ", ", teacher.cols(), "], must be [",
-      model.layers.back().outputs(), ", ", data.samples(), "]");
+  validate(options.distillation, data.features(), model.layers.back().outputs(), data.samples());
 }
 
 // Throws unless the model can learn from the data.
