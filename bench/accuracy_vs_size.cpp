@@ -16,6 +16,7 @@
 #include <pare/train/digits.hpp>
 
 #include "accuracy_report.hpp"
+#include "network_error.hpp"
 #include "peers/eigen.hpp"
 #include "shrink.hpp"
 #include "stopwatch.hpp"
@@ -199,28 +200,6 @@ std::string storage_of(const pare::network& net) {
   return names;
 }
 
-// The logits [outputs, samples].
-Eigen::MatrixXf run_all(const pare::network& net, const Eigen::MatrixXf& inputs) {
-  constexpr index_t batch = 500;
-  Eigen::MatrixXf logits(net.outputs(), inputs.cols());
-  pare::workspace room = net.workspace(batch);
-  for (index_t begin = 0; begin < inputs.cols(); begin += batch) {
-    const index_t count = std::min(batch, inputs.cols() - begin);
-    net.run(inputs.middleCols(begin, count), logits.middleCols(begin, count), room);
-  }
-  return logits;
-}
-
-double error_rate(const Eigen::MatrixXf& logits, const std::vector<int>& labels) {
-  index_t wrong = 0;
-  for (index_t j = 0; j < logits.cols(); ++j) {
-    index_t largest = 0;
-    logits.col(j).maxCoeff(&largest);
-    wrong += largest != labels[static_cast<std::size_t>(j)];
-  }
-  return static_cast<double>(wrong) / static_cast<double>(logits.cols());
-}
-
 // Stores a network, loads it and tests what was loaded; `reference` are the logits of the f32 network.
 bench::result measure(const candidate& from, int bits, const std::filesystem::path& folder, const pare::dataset& test,
                       Eigen::MatrixXf& reference, pare::network& loaded) {
@@ -231,9 +210,9 @@ bench::result measure(const candidate& from, int bits, const std::filesystem::pa
   row.storage = storage_of(loaded);
   row.memory_bytes = static_cast<std::int64_t>(loaded.bytes());
   row.disk_bytes = static_cast<std::int64_t>(std::filesystem::file_size(file));
-  const Eigen::MatrixXf logits = run_all(loaded, test.inputs);
+  const Eigen::MatrixXf logits = bench::run_all(loaded, test.inputs);
   if (reference.size() == 0) reference = logits;
-  row.test_error = error_rate(logits, test.labels);
+  row.test_error = bench::error_rate(logits, test.labels);
   row.output_error = static_cast<double>((logits - reference).norm() / reference.norm());
   return row;
 }

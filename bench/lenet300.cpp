@@ -1,0 +1,195 @@
+// The smallest file of LeNet-300-100: trains, prunes, quantizes and codes it for several seeds, and tests what comes
+// back from each file. A table, and CSV, JSON and SVG files.
+
+#include <filesystem>
+#include <iostream>
+#include <thread>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <pare/io/idx.hpp>
+#include <pare/io/pare_file.hpp>
+#include <pare/parallel/thread_pool.hpp>
+#include <pare/train/digits.hpp>
+
+#include "lenet300/recipe.hpp"
+#include "lenet300/result.hpp"
+#include "network_error.hpp"
+
+namespace {
+
+using bench::say;
+using pare::index_t;
+
+struct options {
+  std::string data;
+  std::string out = "results";
+  std::string track = "plain";
+  std::uint64_t first_seed = 1;
+  int seeds = 1;
+  index_t budget = 0;
+  double max_error = 0;
+  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  bool quick = false;
+  bool no_teacher = false;
+  bool no_variational = false;
+};
+
+options parse(int argc, char** argv) {
+  options chosen;
+  CLI::App app("The smallest file of LeNet-300-100 at an error, or the least error in a file of some bytes");
+  app.add_option("--data", chosen.data, "folder of IDX files (default: synthetic digits, drawn by the program)")
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--out", chosen.out, "folder for the results")->capture_default_str();
+  app.add_option("--seeds", chosen.seeds, "how many")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--first-seed", chosen.first_seed, "the others follow it")->capture_default_str();
+  app.add_option("--track", chosen.track, "plain: the training images as they are; augmented: moved and distorted")
+      ->check(CLI::IsMember({"plain", "augmented"}))
+      ->capture_default_str();
+  auto* const budget = app.add_option("--budget", chosen.budget, "bytes that the file may have (default: 3400)")
+                           ->check(CLI::Range(500, 1000000));
+  app.add_option("--max-error", chosen.max_error,
+                 "percent of held-out images that may be wrong; the smallest file that reaches it")
+      ->check(CLI::Range(0.0, 100.0))
+      ->excludes(budget);
+  app.add_option("--threads", chosen.threads, "for training")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_flag("--quick", chosen.quick, "few epochs: a trial of the program itself");
+  app.add_flag("--no-teacher", chosen.no_teacher, "leave out distillation");
+  app.add_flag("--no-variational", chosen.no_variational,
+               "leave out variational dropout: prune from the dense network");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& stop) {
+    std::exit(app.exit(stop));
+  }
+  if (chosen.budget == 0 && chosen.max_error == 0) chosen.budget = 3400;
+  return chosen;
+}
+
+bench::recipe recipe_of(const options& chosen) {
+  bench::recipe steps;
+  steps.with_teacher = !chosen.no_teacher;
+  steps.variational = !chosen.no_variational;
+  if (chosen.quick) {
+    steps.teacher_width = 100;
+    steps.teacher_epochs = 2;
+    steps.variational_epochs = 6;
+    steps.pruning_epochs = steps.tuning_epochs = 3;
+  }
+  return steps;
+}
+
+pare::dataset_split load_data(const options& chosen) {
+  if (!chosen.data.empty()) return pare::load_idx_folder(chosen.data);
+  say("No --data: drawing synthetic digits.");
+  const index_t unit = chosen.quick ? 2000 : 10000;
+  return {pare::make_digits(2 * unit, 1), pare::make_digits(unit, 2)};
+}
+
+// Mild enough that a digit stays what it is.
+constexpr pare::augmentation movements{.shift = 1.5f, .rotation = 8, .scale = 0.08f, .shear = 4, .elastic = 0.8f};
+constexpr index_t augmented_variants = 24;
+
+struct candidate {
+  pare::network net;
+  double error;  // of held-out images
+  index_t bytes;
+};
+
+candidate shrink(const bench::lenet300& run, index_t kept, const pare::dataset& held_out) {
+  say(fmt::format("  keeping about {} weights:", kept));
+  candidate result{run.shrunk_to(kept), 0, 0};
+  result.error = bench::error_rate(bench::run_all(result.net, held_out.inputs), held_out.labels);
+  result.bytes = static_cast<index_t>(pare::coded_size(result.net, pare::coding::small));
+  say(fmt::format("    {} bytes, {:.2f} % wrong of those held out", result.bytes, 100 * result.error));
+  return result;
+}
+
+// A weight costs about 7 bits; how many exactly, a file tells, and the next one fits.
+candidate fill_budget(const bench::lenet300& run, index_t budget, const pare::dataset& held_out) {
+  double bits = 7.1;
+  for (;;) {
+    const index_t kept = static_cast<index_t>(8.0 * static_cast<double>(budget) / bits);
+    candidate found = shrink(run, kept, held_out);
+    if (found.bytes <= budget) return found;
+    bits *= 1.01 * static_cast<double>(found.bytes) / static_cast<double>(budget);
+  }
+}
+
+// Fewer and fewer weights, until too many images are wrong.
+candidate reach_error(const bench::lenet300& run, double most, const pare::dataset& held_out) {
+  index_t kept = std::min<index_t>(run.most_weights(), 8000);
+  candidate best = shrink(run, kept, held_out);
+  while (best.error <= most) {
+    kept = kept * 5 / 6;
+    candidate next = shrink(run, kept, held_out);
+    if (next.error > most) break;
+    best = std::move(next);
+  }
+  return best;
+}
+
+bench::lenet300_result measure(const candidate& from, const std::filesystem::path& file, const pare::dataset& test) {
+  save(from.net, file, {.coding = pare::coding::small});
+  const pare::network loaded = pare::load(file);
+  const pare::mlp model = to_mlp(loaded);
+  bench::lenet300_result row;
+  row.validation_error = from.error;
+  row.test_error = bench::error_rate(bench::run_all(loaded, test.inputs), test.labels);
+  row.bytes = static_cast<std::int64_t>(std::filesystem::file_size(file));
+  row.weights = bench::lenet300::nonzeros(model);
+  row.widths = std::to_string(pare::compact(model).live_inputs.size());
+  for (const pare::dense_layer& layer : model.layers) row.widths += fmt::format("-{}", layer.outputs());
+  return row;
+}
+
+bench::lenet300_result run_seed(const options& chosen, const bench::recipe& steps, const pare::dataset_split& data,
+                                std::uint64_t seed, pare::executor& threads) {
+  const auto begin = std::chrono::steady_clock::now();
+  say(fmt::format("\nSeed {}:", seed));
+  const pare::dataset_split training =
+      hold_out_random(data.train, std::min<index_t>(5000, data.train.samples() / 10), seed);
+  const auto side = static_cast<index_t>(std::lround(std::sqrt(static_cast<double>(data.train.features()))));
+  std::optional<pare::augmentation_cache<pare::dataset>> augmented;
+  bench::lenet300::images_of_epoch images;
+  if (chosen.track == "augmented") {
+    augmented.emplace(training.train, pare::image_shape{side, side}, movements, seed, augmented_variants, &threads);
+    images = [&](int epoch) -> const pare::dataset& { return augmented->epoch(epoch); };
+  }
+  const bench::lenet300 run(steps, training, images, seed, threads);
+  const candidate found = chosen.max_error > 0 ? reach_error(run, chosen.max_error / 100, training.test)
+                                               : fill_budget(run, chosen.budget, training.test);
+  const std::filesystem::path file = std::filesystem::path(chosen.out) / fmt::format("lenet300-{}.pare", seed);
+  bench::lenet300_result row = measure(found, file, data.test);
+  row.seed = seed;
+  row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  say(fmt::format("  {}: {} bytes, {:.2f} % of the test images wrong, {:.0f} s", file.string(), row.bytes,
+                  100 * row.test_error, row.seconds));
+  return row;
+}
+
+void run(const options& chosen) {
+  std::filesystem::create_directories(chosen.out);
+  pare::thread_pool threads(chosen.threads);
+  const bench::recipe steps = recipe_of(chosen);
+  const pare::dataset_split data = load_data(chosen);
+  bench::lenet300_report report{data.test.name, chosen.track, 0, 0, data.test.samples(), {}};
+  report.held_out_samples = std::min<index_t>(5000, data.train.samples() / 10);
+  report.training_samples = data.train.samples() - report.held_out_samples;
+  for (int i = 0; i < chosen.seeds; ++i)
+    report.rows.push_back(run_seed(chosen, steps, data, chosen.first_seed + static_cast<std::uint64_t>(i), threads));
+  bench::print(report);
+  bench::write(report, chosen.out, report.dataset.find("mnist") != std::string::npos);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    run(parse(argc, argv));
+  } catch (const std::exception& problem) {
+    std::cerr << "lenet300: " << problem.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,124 @@
+// What lenet300 measures, and how it is told.
+#pragma once
+
+#include <cmath>
+
+#include "lenet300/published.hpp"
+#include "machine.hpp"
+#include "output.hpp"
+#include "plot.hpp"
+#include "table.hpp"
+
+namespace bench {
+
+// One seed's network, as it came back from its file.
+struct lenet300_result {
+  std::uint64_t seed = 0;
+  double validation_error = 0;  // share
+  double test_error = 0;        // share, looked at once
+  std::int64_t bytes = 0;       // of the file
+  std::int64_t weights = 0;     // that are not zero
+  std::string widths{};         // live inputs and neurons
+  double seconds = 0;
+};
+
+struct lenet300_report {
+  std::string dataset;
+  std::string track;
+  std::int64_t training_samples = 0;
+  std::int64_t held_out_samples = 0;
+  std::int64_t test_samples = 0;
+  std::vector<lenet300_result> rows;
+};
+
+struct spread {
+  double mean = 0;
+  double deviation = 0;  // of the sample; 0 for a single row
+};
+
+template <class Value>
+spread spread_of(const std::vector<lenet300_result>& rows, Value&& value) {
+  spread result;
+  const auto count = static_cast<double>(rows.size());
+  for (const lenet300_result& row : rows) result.mean += value(row) / count;
+  for (const lenet300_result& row : rows) result.deviation += std::pow(value(row) - result.mean, 2.0);
+  result.deviation = rows.size() > 1 ? std::sqrt(result.deviation / (count - 1)) : 0.0;
+  return result;
+}
+
+inline std::vector<column<lenet300_result>> lenet300_columns() {
+  using row = const lenet300_result&;
+  return {
+      {"seed", "seed", "{}", [](row r) { return static_cast<std::int64_t>(r.seed); }},
+      {"validation_error_percent", "held out %", "{:.2f}", [](row r) { return 100 * r.validation_error; }},
+      {"test_error_percent", "test %", "{:.2f}", [](row r) { return 100 * r.test_error; }},
+      {"bytes", "bytes", "{}", [](row r) { return r.bytes; }},
+      {"weights", "weights", "{}", [](row r) { return r.weights; }},
+      {"widths", "widths", "{}", [](row r) { return r.widths; }},
+      {"seconds", "seconds", "{:.0f}", [](row r) { return r.seconds; }},
+  };
+}
+
+inline void print(const lenet300_report& all) {
+  std::cout << '\n' << printed_table(lenet300_columns(), all.rows);
+  const auto line = [&](const char* what, const char* unit, auto&& value) {
+    const spread s = spread_of(all.rows, value);
+    std::cout << fmt::format("{:<12} {:.2f} +- {:.2f} {}\n", what, s.mean, s.deviation, unit);
+  };
+  std::cout << fmt::format("\nMean and standard deviation over {} seeds, {} track:\n", all.rows.size(), all.track);
+  line("test error", "%", [](const lenet300_result& r) { return 100 * r.test_error; });
+  line("held out", "%", [](const lenet300_result& r) { return 100 * r.validation_error; });
+  line("file", "bytes", [](const lenet300_result& r) { return static_cast<double>(r.bytes); });
+  line("weights", "", [](const lenet300_result& r) { return static_cast<double>(r.weights); });
+}
+
+inline nlohmann::ordered_json as_json(const lenet300_report& all) {
+  nlohmann::ordered_json published = nlohmann::ordered_json::array();
+  for (const published_network& each : published_networks)
+    published.push_back(
+        {{"name", each.name}, {"source", each.source}, {"bytes", each.bytes}, {"test_error_percent", each.test_error}});
+  const spread error = spread_of(all.rows, [](const lenet300_result& r) { return 100 * r.test_error; });
+  return {{"machine", describe_machine()},
+          {"dataset", all.dataset},
+          {"track", all.track},
+          {"training_samples", all.training_samples},
+          {"held_out_samples", all.held_out_samples},
+          {"test_samples", all.test_samples},
+          {"test_error_percent_mean", error.mean},
+          {"test_error_percent_deviation", error.deviation},
+          {"rows", json_table(lenet300_columns(), all.rows)},
+          {"published_on_mnist", published}};
+}
+
+// Error against bytes: ours, and on MNIST those of papers.
+inline std::string script_of(const lenet300_report& all, const std::filesystem::path& file, bool with_published) {
+  std::string ours, papers, labels;
+  for (const lenet300_result& row : all.rows) ours += fmt::format("{} {}\n", row.bytes, 100 * row.test_error);
+  for (const published_network& each : published_networks) {
+    papers += fmt::format("{} {}\n", each.bytes, each.test_error);
+    labels += fmt::format("set label {} at {},{} offset 0.8,0.4 font ',10'\n", gnuplot_string(each.name), each.bytes,
+                          each.test_error);
+  }
+  return "set terminal svg size 900,560 font 'sans,13' background '#ffffff'\nset output " +
+         gnuplot_string(file.string()) + "\nset title " +
+         gnuplot_string("LeNet-300-100 on " + all.dataset + ", " + all.track + " track") +
+         " noenhanced\nset xlabel 'bytes of the network'\nset logscale x\nset ylabel 'test error, %'\n"
+         "set xtics nomirror (2000, 3000, 5000, 10000, 20000, 50000)\nset ytics nomirror\n"
+         "set grid back lt 1 lc rgb '#e4e4e4'\nset border 3 lc rgb '#888888'\nset xrange [2000:60000]\n" +
+         (with_published ? labels : "") + "$ours << EOD\n" + ours + "EOD\n$papers << EOD\n" + papers +
+         "EOD\nplot $ours with points pt 7 ps 0.9 lc rgb '#2ca02c' title 'files written here, one for each seed'" +
+         (with_published ? ", $papers with points pt 5 ps 0.9 lc rgb '#cc3333' title 'published'\n" : "\n");
+}
+
+inline void write(const lenet300_report& all, const std::filesystem::path& folder, bool with_published) {
+  say("\nWritten:");
+  write_file(folder / "lenet300.csv", csv_table(lenet300_columns(), all.rows));
+  write_file(folder / "lenet300.json", as_json(all).dump(2) + "\n");
+  const std::filesystem::path plot = folder / "lenet300.svg";
+  if (has_gnuplot())
+    write_plot(plot, script_of(all, plot, with_published));
+  else
+    say(std::string("  no plot: ") + no_gnuplot);
+}
+
+}  // namespace bench
