@@ -14,7 +14,7 @@ using numbers = std::vector<index_t>;
 namespace {
 
 // Four layers of whole numbers, 10 inputs, 8, 7 and 6 neurons, 3 outputs, without a row or a column of zeros.
-pare::mlp make_model(activation function) {
+pare::mlp three_layers(activation function) {
   pare::mlp model{{whole_layer(8, 10, 1, function), whole_layer(7, 8, 2, function), whole_layer(6, 7, 3, function),
                    whole_layer(3, 6, 4, activation::identity)}};
   for (pare::dense_layer& layer : model.layers) {
@@ -28,7 +28,7 @@ pare::mlp make_model(activation function) {
 
 TEST_CASE("neurons that are constant or unused go, and whole numbers give the same outputs") {
   const auto function = GENERATE(activation::relu, activation::identity);
-  pare::mlp model = make_model(function);
+  pare::mlp model = three_layers(function);
   model.layers[0].weights.row(3).setZero();  // constant
   model.layers[0].bias[3] = 2;
   model.layers[1].weights.col(5).setZero();  // unused
@@ -47,7 +47,7 @@ TEST_CASE("neurons that are constant or unused go, and whole numbers give the sa
 }
 
 TEST_CASE("a constant makes others constant, and an unused neuron makes others unused") {
-  pare::mlp model = make_model(activation::relu);
+  pare::mlp model = three_layers(activation::relu);
   model.layers[0].weights.row(3).setZero();
   model.layers[1].weights.row(2).setZero();
   model.layers[1].weights(2, 3) = 2;  // uses nothing but a constant
@@ -85,7 +85,7 @@ TEST_CASE("every activation of a constant goes into the next bias") {
 }
 
 TEST_CASE("a network that is constant keeps one neuron per layer and no live inputs") {
-  pare::mlp model = make_model(activation::sigmoid);
+  pare::mlp model = three_layers(activation::sigmoid);
   model.layers[2].weights.setZero();
   const Eigen::MatrixXf x = whole_numbers(10, 50, 5);
   const pare::compacted_mlp result = pare::compact(model, x);
@@ -112,7 +112,7 @@ TEST_CASE("a network with nothing to take out stays as it is") {
 }
 
 TEST_CASE("inputs without weights go, and samples with them") {
-  pare::mlp model = make_model(activation::relu);
+  pare::mlp model = three_layers(activation::relu);
   for (const index_t input : {0, 4, 9}) model.layers[0].weights.col(input).setZero();
   const pare::dataset data{whole_numbers(10, 50, 5), std::vector<int>(50), 3, "whole numbers"};
   const pare::narrowed_mlp result = pare::remove_dead_inputs(model, data.inputs);
@@ -124,7 +124,7 @@ TEST_CASE("inputs without weights go, and samples with them") {
 }
 
 TEST_CASE("a bias that compaction would make larger than any float is refused") {
-  pare::mlp model = make_model(activation::relu);
+  pare::mlp model = three_layers(activation::relu);
   model.layers[0].weights.row(1).setZero();
   model.layers[0].bias[1] = std::numeric_limits<float>::max();
   model.layers[1].weights(0, 1) = 2;

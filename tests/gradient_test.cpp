@@ -6,7 +6,7 @@
 
 using pare::activation;
 using pare::index_t;
-using pare::detail::backpropagation;
+using backpropagation = pare::detail::backpropagation<>;
 using pare::detail::share;
 
 namespace {

@@ -100,10 +100,9 @@ void apply(const weight_quantizer& quantizer, const mask& kept, const Layer& sha
 
 // Turns rows of the gradient by effective weights into that by shadow weights, and writes what these rows contribute to
 // the gradient by the levels. `scratch` has the shape of the weights; its rows are lost.
-template <std::same_as<layer_parameters> Layer>
+template <std::same_as<layer_parameters> Layer, std::same_as<row_major_matrix> Weights>
 void pull_back(const weight_quantizer& quantizer, const mask& kept, bool straight_through, const Layer& shadow,
-               index_t begin, index_t size, row_major_matrix& gradient, row_major_matrix& scratch,
-               Eigen::VectorXf& level_gradient) {
+               index_t begin, index_t size, Weights& gradient, Weights& scratch, Eigen::VectorXf& level_gradient) {
   level_gradient.setZero();
   if (!straight_through) keep_rows(kept, gradient, begin, size);
   if (std::holds_alternative<std::monostate>(quantizer)) return;

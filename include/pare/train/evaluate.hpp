@@ -37,9 +37,9 @@ template <std::same_as<mlp> Model>
 evaluation evaluate(const Model& model, const loss& of, const dataset& data, executor* threads = nullptr) {
   validate(data);
   detail::require<value_error>(data.samples() > 0, data.name, ": no samples, at least 1 is needed");
-  const Eigen::MatrixXf logits = logits_of(model, data.inputs, threads);
+  const auto logits = logits_of(model, data.inputs, threads);
   Eigen::MatrixXf gradient(logits.rows(), logits.cols());
-  const auto mean_loss = [&](const Eigen::MatrixXf& targets) {
+  const auto mean_loss = [&](const auto& targets) {
     return loss_and_gradient(of, logits, targets, gradient, 1.0f / static_cast<float>(data.samples()));
   };
   if (data.classes == 0) return {mean_loss(data.targets), std::numeric_limits<double>::quiet_NaN()};

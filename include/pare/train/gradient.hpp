@@ -23,7 +23,8 @@ inline share share_of(index_t size, index_t i, index_t count) {
 }
 
 // Columns of a matrix, which have no gaps between them.
-inline Eigen::Map<Eigen::MatrixXf> columns(Eigen::MatrixXf& matrix, share part) {
+template <std::same_as<Eigen::MatrixXf> Matrix>
+Eigen::Map<Matrix> columns(Matrix& matrix, share part) {
   return {matrix.data() + part.begin * matrix.rows(), matrix.rows(), part.size};
 }
 
@@ -43,9 +44,11 @@ struct input_change {
   bool any() const { return dropout > 0 || quantizer; }
 };
 
-// What one layer keeps of a batch between its forward and its backward pass. Samples are columns.
+// What one layer keeps of a batch between its forward and its backward pass. Samples are columns. A template, as the
+// passes are, so that they are compiled only where they are used.
+template <std::same_as<dense_layer> Layer>
 struct layer_pass {
-  layer_pass(const dense_layer& layer, bool first, const input_change& changes, bool variational, index_t capacity)
+  layer_pass(const Layer& layer, bool first, const input_change& changes, bool variational, index_t capacity)
       : change(changes), outputs(layer.outputs(), capacity), delta(layer.outputs(), capacity) {
     if (first || change.any()) inputs.resize(layer.inputs(), capacity);
     if (change.dropout > 0) dropped.resize(layer.inputs(), capacity);
@@ -70,20 +73,20 @@ struct layer_pass {
 //   pass.layers[0].inputs = ...; for each part of the samples: pass.forward(layers, part, noise, buffers);
 //   pass.logit_delta(part) = dL/dlogits;                       pass.backward(layers, part, buffers);
 //   for each part of the rows of layer l:                      pass.weight_gradient(l, rows, samples, buffers, ...);
+template <std::same_as<dense_layer> Layer = dense_layer>
 class backpropagation {
  public:
-  std::vector<layer_pass> layers;
+  std::vector<layer_pass<Layer>> layers;
 
-  Eigen::Map<Eigen::MatrixXf> logits(share part) { return columns(layers.back().outputs, part); }
-  Eigen::Map<Eigen::MatrixXf> logit_delta(share part) { return columns(layers.back().delta, part); }
-  Eigen::Map<Eigen::MatrixXf> inputs(std::size_t layer, share part) {
-    Eigen::MatrixXf& own = layers[layer].inputs;
+  auto logits(share part) { return columns(layers.back().outputs, part); }
+  auto logit_delta(share part) { return columns(layers.back().delta, part); }
+  auto inputs(std::size_t layer, share part) {
+    auto& own = layers[layer].inputs;
     return columns(own.size() > 0 ? own : layers[layer - 1].outputs, part);
   }
 
   // `noise` is to be another for each part and batch.
-  template <std::same_as<std::vector<effective_layer>> Layers>
-  void forward(const Layers& with, share part, random noise, packing_buffers& buffers) {
+  void forward(const std::vector<effective_layer>& with, share part, random noise, packing_buffers& buffers) {
     for (std::size_t l = 0; l < layers.size(); ++l) {
       const random own_noise(noise.bits());
       change_inputs(l, part, own_noise);
@@ -97,8 +100,7 @@ class backpropagation {
   }
 
   // The gradient by the inputs of the first layer is left out.
-  template <std::same_as<std::vector<effective_layer>> Layers>
-  void backward(const Layers& with, share part, packing_buffers& buffers) {
+  void backward(const std::vector<effective_layer>& with, share part, packing_buffers& buffers) {
     for (std::size_t l = layers.size(); l-- > 0;) {
       auto delta = columns(layers[l].delta, part);
       scale_by_derivative(with[l].function, columns(layers[l].outputs, part), delta);
@@ -108,16 +110,15 @@ class backpropagation {
   }
 
   // dL/dW = delta x^T and dL/db = sum of delta, for some rows and all samples of a batch.
-  template <std::same_as<layer_parameters> Gradient>
-  void weight_gradient(std::size_t l, share rows, share samples, packing_buffers& buffers, Gradient& gradient) {
+  void weight_gradient(std::size_t l, share rows, share samples, packing_buffers& buffers, layer_parameters& gradient) {
     const auto delta = columns(layers[l].delta, samples).middleRows(rows.begin, rows.size);
     multiply(buffers, delta, inputs(l, samples).transpose(), gradient.weights.middleRows(rows.begin, rows.size));
     gradient.bias.segment(rows.begin, rows.size).noalias() = delta.rowwise().sum();
   }
 
   // dL/dV, written to gradient.log_variance.
-  template <std::same_as<layer_parameters> Gradient>
-  void variance_gradient(std::size_t l, share rows, share samples, packing_buffers& buffers, Gradient& gradient) {
+  void variance_gradient(std::size_t l, share rows, share samples, packing_buffers& buffers,
+                         layer_parameters& gradient) {
     const auto delta = columns(layers[l].noise_slope, samples).middleRows(rows.begin, rows.size);
     multiply(buffers, delta, columns(layers[l].squares, samples).transpose(),
              gradient.log_variance.middleRows(rows.begin, rows.size));
@@ -126,9 +127,8 @@ class backpropagation {
  private:
   static constexpr float least_variance = 1e-16f;  // of an output, where a root has no slope
 
-  template <std::same_as<random> Noise>
-  void change_inputs(std::size_t l, share part, Noise noise) {
-    layer_pass& layer = layers[l];
+  void change_inputs(std::size_t l, share part, random noise) {
+    auto& layer = layers[l];
     if (!layer.change.any()) return;
     auto x = inputs(l, part);
     if (l > 0) x = columns(layers[l - 1].outputs, part);
@@ -141,8 +141,7 @@ class backpropagation {
   }
 
   // y += sqrt(V x^2) noise: sampling outputs, not weights (Kingma, Salimans and Welling 2015, section 2.2).
-  template <std::same_as<row_major_matrix> Variance>
-  void add_noise(std::size_t l, const Variance& variance, share part, random noise, packing_buffers& buffers) {
+  void add_noise(std::size_t l, const row_major_matrix& variance, share part, random noise, packing_buffers& buffers) {
     auto squares = columns(layers[l].squares, part);
     auto slope = columns(layers[l].noise_slope, part);
     auto deviation = columns(layers[l].delta, part);  // free until the backward pass
@@ -155,8 +154,7 @@ class backpropagation {
   }
 
   // The gradient by what layer l - 1 gave: dL/dx = W^T delta + 2 x V^T dL/d(V x^2), where x was not dropped.
-  template <std::same_as<effective_layer> Layer>
-  void pass_down(std::size_t l, const Layer& with, share part, packing_buffers& buffers) {
+  void pass_down(std::size_t l, const effective_layer& with, share part, packing_buffers& buffers) {
     auto down = columns(layers[l - 1].delta, part);
     multiply(buffers, with.weights->transpose(), columns(layers[l].delta, part), down);
     if (with.variance != nullptr) {

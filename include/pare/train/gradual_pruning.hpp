@@ -100,7 +100,7 @@ template <std::same_as<pruning_evidence> Evidence>
 std::vector<row_major_matrix> score_weights(const gradual_pruning& p, const Evidence& known) {
   std::vector<row_major_matrix> scores;
   for (std::size_t l = 0; l < known.shadow.size(); ++l) {
-    const row_major_matrix& w = known.shadow[l].weights;
+    const auto& w = known.shadow[l].weights;
     row_major_matrix score = w.cwiseAbs();
     if (p.score_by)
       p.score_by(l, w, score);
@@ -140,7 +140,7 @@ inline std::vector<index_t> counts_of(pruning_scope scope, const std::vector<mas
 // The masks of the best scores, so many per competition.
 template <std::same_as<std::vector<row_major_matrix>> Scores>
 std::vector<mask> best_masks(const Scores& scores, pruning_scope scope, const std::vector<index_t>& keep) {
-  std::vector<importance<float>> rankings;
+  std::vector<importance<typename Scores::value_type::Scalar>> rankings;
   index_t size = 0;
   for (std::size_t l = 0; l < scores.size(); ++l) {
     rankings.push_back(by_score(scores[l], text("pruning: scores of layer ", l)));
@@ -154,10 +154,9 @@ std::vector<mask> best_masks(const Scores& scores, pruning_scope scope, const st
 }
 
 // Keeps the best of those in `before` but for a share, and fills up with the others' largest gradients.
-template <std::same_as<parameters> Parameters>
-std::vector<mask> regrown_masks(const gradual_pruning& p, double share, const std::vector<index_t>& keep,
-                                std::vector<row_major_matrix> scores, const Parameters& gradients,
-                                const std::vector<mask>& before) {
+template <std::same_as<std::vector<row_major_matrix>> Scores, std::same_as<parameters> Parameters>
+std::vector<mask> regrown_masks(const gradual_pruning& p, double share, const std::vector<index_t>& keep, Scores scores,
+                                const Parameters& gradients, const std::vector<mask>& before) {
   std::vector<index_t> survivors = counts_of(p.scope, before);
   for (std::size_t i = 0; i < keep.size(); ++i)
     survivors[i] = std::min(survivors[i], keep[i] - static_cast<index_t>(share * static_cast<double>(keep[i])));
@@ -174,7 +173,7 @@ std::vector<mask> regrown_masks(const gradual_pruning& p, double share, const st
 template <std::same_as<pruning_evidence> Evidence>
 std::vector<mask> next_masks(const gradual_pruning& p, index_t steps, const Evidence& known,
                              const std::vector<mask>& before) {
-  std::vector<row_major_matrix> scores = score_weights(p, known);
+  auto scores = score_weights(p, known);
   for (std::size_t l = 0; p.per_bit && l < scores.size(); ++l) scores[l].array() /= coded_bits(before[l]).array();
   std::vector<index_t> keep = kept_counts(p, known.shadow, steps);
   if (p.regrow == regrowth::straight_through) return best_masks(scores, p.scope, keep);

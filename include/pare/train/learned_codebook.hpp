@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include <pare/quantize/round.hpp>
@@ -42,6 +44,7 @@ class codebook_values {
     std::sort(sorted_.begin(), sorted_.begin() + static_cast<std::ptrdiff_t>(count_),
               [](const entry& a, const entry& b) { return a.multiple < b.multiple; });
     for (std::size_t i = 0; i < count_; ++i) values_[i] = unit_ * static_cast<float>(sorted_[i].multiple);
+    limits_.fill(std::numeric_limits<float>::infinity());
     for (std::size_t i = 0; i + 1 < count_; ++i) limits_[i] = 0.5f * (values_[i] + values_[i + 1]);
   }
 
@@ -50,9 +53,10 @@ class codebook_values {
 
   // The number, in sorted order, of the value nearest to w; the higher of two equally near.
   std::size_t nearest(float w) const {
-    return static_cast<std::size_t>(
-        std::upper_bound(limits_.begin(), limits_.begin() + static_cast<std::ptrdiff_t>(count_ - 1), w) -
-        limits_.begin());
+    std::size_t below = 0;  // binary search without branches
+    for (std::size_t half = std::bit_ceil(count_) / 2; half > 0; half /= 2)
+      below += limits_[below + half - 1] <= w ? half : 0;
+    return std::min(below, count_ - 1);  // infinity is not below itself
   }
   float value(std::size_t i) const { return values_[i]; }
   int multiple(std::size_t i) const { return sorted_[i].multiple; }

@@ -67,7 +67,7 @@ inline mlp make_mlp(std::initializer_list<index_t> widths, std::uint64_t seed) {
   for (const index_t* width = widths.begin(); width + 1 != widths.end(); ++width) {
     dense_layer layer{{width[1], width[0]}, Eigen::VectorXf::Zero(width[1]), activation::relu};
     const float limit = std::sqrt(6.0f / static_cast<float>(width[0]));
-    for (float& weight : layer.weights.reshaped<Eigen::RowMajor>()) weight = limit * (2.0f * source.unit() - 1.0f);
+    std::generate_n(layer.weights.data(), layer.weights.size(), [&] { return limit * (2.0f * source.unit() - 1.0f); });
     model.layers.push_back(std::move(layer));
   }
   model.layers.back().function = activation::identity;

@@ -14,8 +14,8 @@ namespace pare::detail {
 template <class Out>
 void fill_normal(random source, Out&& out) {
   constexpr int half = 64;
-  using block = Eigen::Array<float, half, 1>;
-  block u, angle;
+  using scalar = typename std::remove_cvref_t<Out>::Scalar;
+  Eigen::Array<scalar, half, 1> u, angle;
   float* next = out.data();
   for (index_t left = out.size(); left > 0; left -= 2 * half, next += 2 * half) {
     for (int i = 0; i < half; ++i) {
@@ -25,7 +25,7 @@ void fill_normal(random source, Out&& out) {
     }
     u = (-2.0f * u.log()).sqrt();
     angle *= 2 * std::numbers::pi_v<float>;
-    Eigen::Array<float, 2 * half, 1> both;
+    Eigen::Array<scalar, 2 * half, 1> both;
     both << u * angle.cos(), u * angle.sin();
     const index_t count = std::min<index_t>(left, 2 * half);
     Eigen::Map<Eigen::ArrayXf>(next, count) = both.head(count);

@@ -1,6 +1,8 @@
 // Eigen's matrix products without its allocations: the buffers that it packs into are kept from call to call.
 #pragma once
 
+#include <concepts>
+
 #include <Eigen/Core>
 
 #include <pare/tensor/view.hpp>
@@ -12,7 +14,8 @@ namespace pare::detail {
 class packing_buffers : public Eigen::internal::level3_blocking<float, float> {
  public:
   // Makes room for a result [rows, cols] stored by columns, from sums of `depth` products.
-  void fit(index_t rows, index_t cols, index_t depth) {
+  template <std::same_as<index_t> Size>
+  void fit(Size rows, Size cols, Size depth) {
     m_mc = rows;
     m_nc = cols;
     m_kc = depth;

@@ -17,13 +17,15 @@ namespace pare {
 //   model = run.model();
 template <std::same_as<mlp> Model = mlp>
 class trainer {
+  using state = typename detail::training_types<Model>::state;
+
  public:
   // Throws value_error or shape_error for bad options, masks, data or models.
   trainer(const Model& model, const dataset& data, training_options options = {})
       : options_(checked(model, data, std::move(options))),
         data_(&data),
         shape_(model),
-        state_(std::make_unique<detail::training_state>(detail::first_state(model, options_))),
+        state_(std::make_unique<state>(detail::first_state(model, options_))),
         engine_(shape_, data.samples(), options_, *state_) {}
   trainer(const trainer&) = delete;
   trainer& operator=(const trainer&) = delete;
@@ -73,7 +75,7 @@ class trainer {
   // Goes on where a run of the same model, data and options was saved: what follows is the same to the last bit. Throws
   // io_error, and format_error for a file that is damaged or of a run that does not fit; the run is as before then.
   void resume(const std::filesystem::path& file) {
-    detail::training_state saved = *state_;
+    state saved = *state_;
     detail::load_checkpoint(saved, steps_per_epoch(data_->samples(), options_.batch_size), file);
     *state_ = std::move(saved);
     engine_.refresh();
@@ -96,7 +98,7 @@ class trainer {
   training_options options_;
   const dataset* data_;
   Model shape_;
-  std::unique_ptr<detail::training_state> state_;
+  std::unique_ptr<state> state_;
   detail::training_engine<Model> engine_;
 };
 

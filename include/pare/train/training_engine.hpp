@@ -14,16 +14,20 @@ namespace pare::detail {
 // batch nothing is allocated but by new masks.
 template <std::same_as<mlp> Model>
 class training_engine {
+  using state = typename training_types<Model>::state;
+  using matrix = typename training_types<Model>::matrix;
+  using weights = typename training_types<Model>::weights;
+
  public:
   // All must outlive the engine; the model gives the shape only.
-  training_engine(const Model& model, index_t samples, const training_options& options, training_state& state)
+  training_engine(const Model& model, index_t samples, const training_options& options, state& from)
       : options_(options),
-        state_(state),
+        state_(from),
         samples_(samples),
         teacher_(options.distillation.logits),
         order_(static_cast<std::size_t>(samples)),
         shards_(static_cast<std::size_t>(options.shards)),
-        gradients_(zeros_like(state.values)) {
+        gradients_(zeros_like(from.values)) {
     const index_t capacity = std::min(options.batch_size, samples);
     for (std::size_t l = 0; l < model.layers.size(); ++l) add_layer(model.layers[l], l, capacity);
     const index_t outputs = model.layers.back().outputs();
@@ -43,7 +47,7 @@ class training_engine {
   void refresh() {
     layers_.clear();
     for (std::size_t l = 0; l < pass_.layers.size(); ++l) {
-      const layer_parameters& shadow = state_.values[l];
+      const auto& shadow = state_.values[l];
       const bool same = effective_[l].size() == 0;
       layers_.push_back({same ? &shadow.weights : &effective_[l], options_.variational ? &variance_[l] : nullptr,
                          &shadow.bias, functions_[l]});
@@ -182,7 +186,7 @@ class training_engine {
     mine.squared_norm = 0;
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       const share rows = rows_of(i, l);
-      layer_parameters& gradient = gradients_[l];
+      auto& gradient = gradients_[l];
       pass_.weight_gradient(l, rows, samples, mine.buffers, gradient);
       if (options_.variational) variational_gradient(l, rows, samples, mine.buffers);
       const bool all = dense || is_straight_through(options_, l);
@@ -203,7 +207,7 @@ class training_engine {
 
   // By log sigma^2: sigma^2 times that by sigma^2, and the divergence.
   void variational_gradient(std::size_t l, share rows, share samples, packing_buffers& buffers) {
-    layer_parameters& gradient = gradients_[l];
+    auto& gradient = gradients_[l];
     pass_.variance_gradient(l, rows, samples, buffers, gradient);
     slice(gradient.log_variance, rows) *= slice(variance_[l], rows);
     add_divergence_gradient(slice(state_.values[l].weights, rows), slice(state_.values[l].log_variance, rows),
@@ -227,9 +231,9 @@ class training_engine {
 
   void step_levels() {
     for (std::size_t l = 0; l < layers_.size(); ++l) {
-      Eigen::VectorXf& levels = state_.values[l].levels;
+      auto& levels = state_.values[l].levels;
       if (levels.size() == 0) continue;
-      Eigen::VectorXf& gradient = gradients_[l].levels;
+      auto& gradient = gradients_[l].levels;
       gradient.setZero();
       for (const shard& each : shards_) gradient += each.level_gradients[l];
       step(options_.optimizer, state_.steps, state_.first[l].levels.array(), state_.second[l].levels.array(),
@@ -243,25 +247,25 @@ class training_engine {
   void step_rows(int i, float factor) {
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       const share rows = rows_of(i, l);
-      layer_parameters& values = state_.values[l];
-      auto weights = slice(values.weights, rows);
+      auto& values = state_.values[l];
+      auto w = slice(values.weights, rows);
       auto gradient = slice(gradients_[l].weights, rows);
       const float l2 = options_.regularization.l2, decay = weight_decay(options_.optimizer);
       if (factor != 1.0f)
         for_each_rows(
             rows, [&](auto&& g) { g *= factor; }, gradients_[l]);
-      if (l2 > 0) gradient += l2 * weights;
-      if (decay > 0) weights *= 1.0f - static_cast<float>(rate_) * decay;
+      if (l2 > 0) gradient += l2 * w;
+      if (decay > 0) w *= 1.0f - static_cast<float>(rate_) * decay;
       for_each_rows(
           rows,
-          [&](auto&& w, auto&& g, auto&& first, auto&& second) {
-            step(options_.optimizer, state_.steps, first, second, w, g, rate_);
+          [&](auto&& x, auto&& g, auto&& first, auto&& second) {
+            step(options_.optimizer, state_.steps, first, second, x, g, rate_);
           },
           values, gradients_[l], state_.first[l], state_.second[l]);
       regularize(options_.regularization, values.weights.middleRows(rows.begin, rows.size), rate_);
       if (!state_.average.empty())
         for_each_rows(
-            rows, [&](auto&& a, auto&& w) { average_into(a, w); }, state_.average[l], values);
+            rows, [&](auto&& a, auto&& x) { average_into(a, x); }, state_.average[l], values);
       write_effective(l, rows);
     }
   }
@@ -283,7 +287,7 @@ class training_engine {
         next_masks(options_.pruning, state_.steps,
                    pruning_evidence{state_.values, gradients_, state_.second, state_.energy}, state_.masks);
     for (std::size_t l = 0; l < next.size(); ++l) {
-      const auto forget = [&](layer_parameters& memory) {
+      const auto forget = [&](auto& memory) {
         for_each_difference(next[l], state_.masks[l], [&](index_t row, index_t col) { memory.weights(row, col) = 0; });
         if (!is_straight_through(options_, l)) next[l].apply(memory.weights);
       };
@@ -295,8 +299,8 @@ class training_engine {
     refresh();
   }
 
-  static Eigen::Map<Eigen::ArrayXf> slice(row_major_matrix& matrix, share rows) {
-    return {matrix.data() + rows.begin * matrix.cols(), rows.size * matrix.cols()};
+  static Eigen::Map<Eigen::ArrayXf> slice(weights& tensor, share rows) {
+    return {tensor.data() + rows.begin * tensor.cols(), rows.size * tensor.cols()};
   }
   static Eigen::Map<Eigen::ArrayXf> slice(Eigen::VectorXf& vector, share rows) {
     return {vector.data() + rows.begin, rows.size};
@@ -311,18 +315,18 @@ class training_engine {
   }
 
   const training_options& options_;
-  training_state& state_;
+  state& state_;
   index_t samples_;
-  Eigen::MatrixXf teacher_;  // softmax at the temperature, [classes, samples]; empty without a teacher
+  matrix teacher_;  // softmax at the temperature, [classes, samples]; empty without a teacher
   std::vector<index_t> order_;
   std::vector<shard> shards_;
-  parameters gradients_;
-  backpropagation pass_;
+  decltype(state::values) gradients_;
+  backpropagation<typename decltype(Model::layers)::value_type> pass_;
   std::vector<activation> functions_;
   std::vector<effective_layer> layers_;
-  std::vector<row_major_matrix> effective_;  // empty where shadow weights are effective
-  std::vector<row_major_matrix> variance_;   // sigma^2
-  Eigen::MatrixXf targets_, soft_targets_, scratch_;
+  std::vector<weights> effective_;  // empty where shadow weights are effective
+  std::vector<weights> variance_;   // sigma^2
+  matrix targets_, soft_targets_, scratch_;
   float divergence_weight_ = 0;  // per weight and sample
   double rate_ = 0;
 };

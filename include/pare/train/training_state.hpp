@@ -26,6 +26,15 @@ struct training_state {
   int epochs_since_best = 0;
 };
 
+// Names the same types for every model, but later than they are named otherwise: so what a template does with them is
+// not compiled before it is used.
+template <std::same_as<mlp> Model>
+struct training_types {
+  using state = training_state;
+  using matrix = Eigen::MatrixXf;
+  using weights = row_major_matrix;
+};
+
 template <std::same_as<training_options> Options>
 const weight_constraint& constraint_of(const Options& options, std::size_t layer) {
   static const weight_constraint none{};
@@ -39,11 +48,11 @@ bool is_straight_through(const Options& options, std::size_t layer) {
          (options.pruning.every > 0 && options.pruning.regrow == regrowth::straight_through);
 }
 
-template <std::same_as<training_options> Options>
-layer_parameters first_parameters(const dense_layer& layer, const Options& options, std::size_t index) {
+template <std::same_as<dense_layer> Layer>
+layer_parameters first_parameters(const Layer& layer, const training_options& options, std::size_t index) {
   const weight_constraint& constraint = constraint_of(options, index);
   layer_parameters values{layer.weights, {}, layer.bias, {}};
-  row_major_matrix visible = layer.weights;
+  auto visible = layer.weights;
   keep_rows(constraint.kept, visible, 0, visible.rows());
   if (!is_straight_through(options, index)) values.weights = visible;
   values.levels = first_levels(constraint.quantizer, visible);
@@ -57,7 +66,7 @@ template <std::same_as<mlp> Model>
 training_state first_state(const Model& model, const training_options& options) {
   training_state state;
   for (std::size_t l = 0; l < model.layers.size(); ++l) {
-    const dense_layer& layer = model.layers[l];
+    const auto& layer = model.layers[l];
     state.values.push_back(first_parameters(layer, options, l));
     mask kept = constraint_of(options, l).kept;
     if (options.pruning.every > 0 && kept.size() == 0) kept = ~mask(layer.outputs(), layer.inputs());

@@ -68,7 +68,7 @@ void add_divergence_gradient(const Theta& theta, const LogVariance& log_variance
                              Gradient&& theta_gradient, Gradient&& log_variance_gradient) {
   // In blocks, since the slope by log alpha is needed twice.
   constexpr index_t block = 256;
-  Eigen::Array<float, Eigen::Dynamic, 1, 0, block, 1> slope;
+  Eigen::Array<typename Theta::Scalar, Eigen::Dynamic, 1, 0, block, 1> slope;
   for (index_t first = 0; first < theta.size(); first += block) {
     const index_t count = std::min(block, theta.size() - first);
     const auto t = theta.segment(first, count);
