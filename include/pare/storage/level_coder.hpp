@@ -28,37 +28,36 @@ struct cell_order {
   index_t grid = 0;  // columns of the image; 0 for no image
 };
 
-// What is learned about nonzeros, signs and magnitudes, from one matrix to the next.
+// What is learned about nonzeros, signs and magnitudes of a matrix.
 struct level_models {
   static constexpr std::size_t unary = 15;   // magnitudes up to this are coded by as many bits
   static constexpr std::size_t several = 7;  // contexts tell magnitudes apart up to this
 
+  // Whether a magnitude that is at least some number is larger.
+  struct larger_models {
+    mixer<4> mix{{20000, 20000, 20000, 10000}};
+    adaptive_bit all;
+    adaptive_bit near[several + 1];
+  };
+
   mixer<3> live_mix{{20000, 20000, 20000}};
-  std::array<adaptive_bit, 2> live_row;
-  std::array<adaptive_bit, 4> live_line;
-  std::array<adaptive_bit, 32> live_near;
-  std::array<adaptive_bit, 16> live_far;
+  adaptive_bit live_row[2];
+  adaptive_bit live_line[4];
+  adaptive_bit live_near[32];
+  adaptive_bit live_far[16];
 
   mixer<6> nonzero_mix{{11000, 11000, 24000, 24000, 24000, -40000}};
   adaptive_bit nonzero{8192, 4};
-  std::array<adaptive_bit, 32> pattern;
-  std::array<adaptive_bit, 256> densities;
-  std::array<adaptive_bit, 512> surroundings;
+  adaptive_bit pattern[32];
+  adaptive_bit densities[256];
+  adaptive_bit surroundings[512];
 
   mixer<4> sign_mix{{16000, 16000, 16000, 16000}};
-  std::array<adaptive_bit, 27> sign_pattern;
-  std::array<adaptive_bit, 17> sign_balance;
+  adaptive_bit sign_pattern[27];
+  adaptive_bit sign_balance[17];
 
-  std::array<mixer<4>, several> larger_mix = filled<several>(mixer<4>{{20000, 20000, 20000, 10000}});
-  std::array<adaptive_bit, several> larger;
-  std::array<std::array<adaptive_bit, several + 1>, several> larger_near;
+  larger_models larger[several];
   number_model excess;
-
-  template <std::size_t Count, class T>
-  static std::array<T, Count> filled(const T& value) {
-    return [&]<std::size_t... I>(std::index_sequence<I...>) { return std::array<T, Count>{(void(I), value)...}; }
-    (std::make_index_sequence<Count>());
-  }
 };
 
 // Codes a matrix, or decodes it into `codes`.
@@ -100,14 +99,14 @@ class level_coder {
     bool live = false;
     adaptive_bit nonzero{0, 0};  // seen is 0 until its first cell
     adaptive_bit negative;
-    std::array<adaptive_bit, several> larger;
+    adaptive_bit larger[several];
   };
 
   // What lies around a cell.
   struct surroundings {
-    std::array<int, 4> near;  // levels
-    int above, above2;        // in the two rows before
-    std::size_t weight;       // of nonzeros, 0 to 7
+    int near[4];         // levels
+    int above, above2;   // in the two rows before
+    std::size_t weight;  // of nonzeros, 0 to 7
   };
 
   static int sign(int level) { return (level > 0) - (level < 0); }
@@ -221,7 +220,7 @@ class level_coder {
   }
 
   bool code_sign(bool bit, line& r, line& c, const surroundings& around, const std::int16_t* cell) {
-    const auto& near = around.near;
+    const int* near = around.near;
     const int pattern = sign(near[0]) + 3 * sign(near[1]) + 9 * sign(around.above) + 13;
     const int balance = 2 * (sign(near[0]) + sign(near[1])) + sign(near[2]) + sign(near[3]) + sign(cell[offsets_[4]]) +
                         sign(cell[offsets_[5]]) + 8;
@@ -242,11 +241,12 @@ class level_coder {
         return so_far + static_cast<int>(std::min(excess, static_cast<std::uint32_t>(most - so_far)));
       }
       const std::size_t i = std::min(static_cast<std::size_t>(so_far), several) - 1;
-      adaptive_bit& all = models_.larger[i];
-      adaptive_bit& x = begun(models_.larger_near[i][near], all, 8);
+      auto& larger = models_.larger[i];
+      adaptive_bit& all = larger.all;
+      adaptive_bit& x = begun(larger.near[near], all, 8);
       adaptive_bit& y = begun(r.larger[i], all, 8);
       adaptive_bit& z = begun(c.larger[i], all, 8);
-      const bool more = models_.larger_mix[i].code(coder_, magnitude > so_far, {odds(all), odds(x), odds(y), odds(z)});
+      const bool more = larger.mix.code(coder_, magnitude > so_far, {odds(all), odds(x), odds(y), odds(z)});
       for (adaptive_bit* each : {&all, &x, &y, &z}) each->learn(more);
       if (!more) return so_far;
     }

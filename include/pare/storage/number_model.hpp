@@ -1,7 +1,6 @@
 // Integers in bits that adapt: numbers whose size is not known beforehand, and codes of a few bits.
 #pragma once
 
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -20,16 +19,16 @@ class number_model {
   [[gnu::noinline]] std::uint32_t code(Coder& coder, std::uint32_t number) {
     const int wanted = static_cast<int>(std::bit_width(number + 1)) - 1;
     int bits = 0;
-    while (bits < 31 && length_[static_cast<std::size_t>(bits)].code(coder, bits < wanted)) ++bits;
+    while (bits < 31 && length_[bits].code(coder, bits < wanted)) ++bits;
     if (bits == 0) return 0;
-    const std::uint32_t first = first_[static_cast<std::size_t>(bits)].code(coder, (number + 1) >> (bits - 1) & 1);
+    const std::uint32_t first = first_[bits].code(coder, (number + 1) >> (bits - 1) & 1);
     const std::uint32_t others = (1u << (bits - 1)) - 1;
     return ((2u | first) << (bits - 1) | coder.code_flat((number + 1) & others, bits - 1)) - 1;
   }
 
  private:
-  std::array<adaptive_bit, 31> length_;
-  std::array<adaptive_bit, 32> first_;
+  adaptive_bit length_[31];
+  adaptive_bit first_[32];
 };
 
 // Integers of either sign: whether it is 0, its sign, its magnitude less 1.
