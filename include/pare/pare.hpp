@@ -27,5 +27,6 @@
 #include <pare/train/convert.hpp>
 #include <pare/train/digits.hpp>
 #include <pare/train/fuse.hpp>
+#include <pare/train/progress.hpp>
 #include <pare/train/trainer.hpp>
 #include <pare/version.hpp>
