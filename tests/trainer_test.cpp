@@ -225,7 +225,7 @@ TEST_CASE("training that diverges or is stopped by its observer gives the model 
   CHECK(same(model, before));
 }
 
-TEST_CASE("everything at once repeats itself bit by bit, whatever the number of threads") {
+TEST_CASE("everything at once repeats itself bit by bit, whatever the number of threads", "[threads]") {
   const pare::dataset validation = make_clouds(30, 6);
   training_options options = everything(validation);
   options.shards = GENERATE(1, 3, 5);
@@ -236,7 +236,7 @@ TEST_CASE("everything at once repeats itself bit by bit, whatever the number of 
   CHECK(same(trained(options), reference));
 }
 
-TEST_CASE("a variational run repeats itself bit by bit, whatever the number of threads") {
+TEST_CASE("a variational run repeats itself bit by bit, whatever the number of threads", "[threads]") {
   training_options options{.epochs = 5, .batch_size = 16, .variational = pare::variational_dropout{.ramp_end = 3}};
   const mlp reference = trained(options);
   pare::thread_pool pool(3);
