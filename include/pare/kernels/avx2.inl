@@ -5,6 +5,10 @@ inline constexpr bool decodes_in_registers = true;
 inline constexpr bool decodes_for_tiles = true;
 inline constexpr int float_tile = 4;
 
+// Those of AVX-VNNI would gain little: one sample waits for codes to be decoded.
+namespace pairs {}
+namespace one_sample = pairs;
+
 struct f32x16 {
   __m256 a, b;
 };

@@ -6,6 +6,9 @@ inline constexpr int int8_tile = 8;
 inline constexpr int float_tile = 8;
 inline constexpr int largest_run_code = 255;
 
+namespace vnni {}
+namespace one_sample = vnni;
+
 using f32x16 = __m512;
 using i32x16 = __m512i;
 struct u8x64 {

@@ -170,16 +170,7 @@ inline void multiply_codes(const multiply_arguments& a) {
   const bool whole_chunks = layout.groups == 1 || layout.group_steps % chunk_steps == 0;
   if (format.encoding == encoding::codes && whole_chunks && !format.codebook) {
     if constexpr (decodes_in_registers)
-      if (a.batch == 1) switch (format.bits) {
-          case 1: return multiply_one<1>(a);
-          case 2: return multiply_one<2>(a);
-          case 3: return multiply_one<3>(a);
-          case 4: return multiply_one<4>(a);
-          case 5: return multiply_one<5>(a);
-          case 6: return multiply_one<6>(a);
-          case 7: return multiply_one<7>(a);
-          default: return multiply_one<8>(a);
-        }
+      if (a.batch == 1) return one_sample::multiply_one(a);
     if constexpr (decodes_for_tiles) switch (format.bits) {
         case 2: return multiply_batch(a, planes_adders<2>, for_each_stored);
         case 4: return multiply_batch(a, planes_adders<4>, for_each_stored);

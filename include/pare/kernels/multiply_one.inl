@@ -74,7 +74,6 @@ PARE_INLINE void add_chunk(i32x16 (&dots)[Tile], const chunk_planes<Bits>& chunk
   return dots;
 }
 
-// Groups are whole chunks, but for the end of the last one.
 template <int Bits>
 void multiply_one(const multiply_arguments& a) {
   const panel_layout& layout = a.weights->layout();
@@ -102,5 +101,20 @@ void multiply_one(const multiply_arguments& a) {
         offset_sum = fma(parameters.offsets(group), splat(a.x.value_sums[group * stride]), offset_sum);
     }
     store(a.y + panel * panel_rows, parameters.output(sum, offset_sum, a.bias + panel * panel_rows));
+  }
+}
+
+// Groups are whole chunks, but for the end of the last one. A template so that it is compiled only where it is used.
+template <std::same_as<multiply_arguments> Arguments>
+void multiply_one(const Arguments& a) {
+  switch (a.weights->format().bits) {
+    case 1: return multiply_one<1>(a);
+    case 2: return multiply_one<2>(a);
+    case 3: return multiply_one<3>(a);
+    case 4: return multiply_one<4>(a);
+    case 5: return multiply_one<5>(a);
+    case 6: return multiply_one<6>(a);
+    case 7: return multiply_one<7>(a);
+    default: return multiply_one<8>(a);
   }
 }

@@ -5,6 +5,9 @@ inline constexpr bool decodes_in_registers = true;
 inline constexpr bool decodes_for_tiles = true;
 inline constexpr int float_tile = 4;
 
+namespace pairs {}
+namespace one_sample = pairs;
+
 struct f32x16 {
   float32x4_t q[4];
 };

@@ -1,6 +1,8 @@
 // Sums of products of bytes for AArch64 with the dot product instructions, which take both sides signed. Goes with
 // neon.inl.
 
+namespace one_sample = dot_products;
+
 inline constexpr int int8_tile = 4;
 inline constexpr int largest_run_code = 127;
 

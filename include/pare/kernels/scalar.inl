@@ -6,6 +6,10 @@ inline constexpr int int8_tile = 1;  // samples that a multiply takes at once
 inline constexpr int float_tile = 1;
 inline constexpr int largest_run_code = 255;  // that dot_run takes
 
+// Which kernels multiply one sample of 8-bit inputs with codes in planes.
+namespace plain {}
+namespace one_sample = plain;
+
 struct f32x16 {
   float lane[16];
 };
