@@ -1,4 +1,5 @@
-// A network made small while it is trained: ever fewer weights, rounded as they will be stored, then packed as they are.
+// A network made small while it is trained: ever fewer weights, rounded as they will be stored, then packed as they
+// are.
 
 #include <cstdio>
 #include <iostream>

@@ -128,10 +128,11 @@ TEST_CASE("weights may be ranked by what the loss grows by without them") {
 TEST_CASE("ranking by the bit lets go of weights that are alone in their row and column") {
   mask kept(3, 3);
   for (const auto& [r, c] : {std::pair{0, 0}, {0, 1}, {1, 0}, {1, 1}, {2, 2}}) kept.set(r, c, true);
-  const row_major_matrix bits = pare::detail::coded_bits(kept);
-  CHECK(bits(0, 0) == Approx(2 + std::log2(1 + 5.0 / 4)));
-  CHECK(bits(2, 2) == Approx(2 + std::log2(1 + 5.0 / 1)));
-  CHECK(bits(0, 2) == Approx(2 + std::log2(1 + 5.0 / 2)));
+  row_major_matrix worth = row_major_matrix::Ones(3, 3);
+  pare::detail::divide_by_coded_bits(kept, worth);
+  CHECK(1 / worth(0, 0) == Approx(2 + std::log2(1 + 5.0 / 4)));
+  CHECK(1 / worth(2, 2) == Approx(2 + std::log2(1 + 5.0 / 1)));
+  CHECK(1 / worth(0, 2) == Approx(2 + std::log2(1 + 5.0 / 2)));
   gradual_pruning p{.every = 1, .schedule = {.initial = 4.0 / 9, .final = 5.0 / 9}, .per_bit = true};
   row_major_matrix w = row_major_matrix::Zero(3, 3);
   w.topLeftCorner(2, 2).setConstant(1.0f);

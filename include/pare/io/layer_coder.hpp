@@ -22,20 +22,18 @@ void code_bytes(Coder& coder, std::span<std::uint8_t> bytes) {
   std::fill(bytes.begin(), bytes.end(), static_cast<std::uint8_t>(value));
 }
 
-// Numbers byte by byte: of all the lowest bytes, then the next.
-template <class Number, class Coder>
-void code_by_bytes(Coder& coder, std::span<Number> numbers, int count) {
+// The lowest `count` bytes of numbers: of all the first, then the next. Higher bytes are zero when they are decoded.
+template <class Coder>
+void code_low_bytes(Coder& coder, std::vector<std::uint32_t>& numbers, int count) {
   std::vector<std::uint8_t> bytes(numbers.size());
-  std::vector<std::uint32_t> whole(numbers.size());
-  for (int byte = 0; byte < count; ++byte) {
-    const auto shifted = [&](Number number) { return static_cast<std::uint32_t>(number) >> 8 * byte; };
+  if constexpr (Coder::decodes) std::fill(numbers.begin(), numbers.end(), 0u);
+  for (int shift = 0; shift < 8 * count; shift += 8) {
     if constexpr (!Coder::decodes)
-      for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(shifted(numbers[i]));
+      for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(numbers[i] >> shift);
     code_bytes(coder, bytes);
-    for (std::size_t i = 0; i < bytes.size(); ++i) whole[i] |= std::uint32_t{bytes[i]} << 8 * byte;
+    if constexpr (Coder::decodes)
+      for (std::size_t i = 0; i < bytes.size(); ++i) numbers[i] |= std::uint32_t{bytes[i]} << shift;
   }
-  if constexpr (Coder::decodes)
-    for (std::size_t i = 0; i < whole.size(); ++i) numbers[i] = static_cast<Number>(whole[i]);
 }
 
 // A coded file of `size` bytes may hold this much: so a hostile one costs memory and time in proportion to its size.
@@ -175,35 +173,34 @@ class layer_coder {
     const layer_record& record = content.record;
     content.weights.resize(record.outputs * record.inputs);
     if (coder_.mode() == symbol_mode::adaptive) return code_any_floats(coder_, content.weights, record.bits);
-    std::vector<std::uint32_t> bits;
-    for (const float weight : content.weights)
-      bits.push_back(std::bit_cast<std::uint32_t>(weight) >> (32 - record.bits));
-    code_by_bytes<std::uint32_t>(coder_, bits, record.bits / 8);
-    for (std::size_t i = 0; i < bits.size(); ++i)
-      content.weights[i] = std::bit_cast<float>(bits[i] << (32 - record.bits));
+    const int shift = 32 - record.bits;
+    std::vector<std::uint32_t> bits(content.weights.size());
+    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = std::bit_cast<std::uint32_t>(content.weights[i]) >> shift;
+    code_low_bytes(coder_, bits, record.bits / 8);
+    for (std::size_t i = 0; i < bits.size(); ++i) content.weights[i] = std::bit_cast<float>(bits[i] << shift);
   }
 
   void code_quantized(layer_content& content) {
     quantized_codes& q = content.codes;
     if constexpr (Coder::decodes) prepare(q, content.record);
-    std::vector<std::uint8_t> levels(q.levels.begin(), q.levels.end());
-    if (!levels.empty()) code_bytes(coder_, levels);
-    std::copy(levels.begin(), levels.end(), q.levels.begin());
+    if (!q.levels.empty()) code_small_numbers(q.levels, 1, 0);
     code_floats(coder_, q.unit);
     if (!q.offset_unit.empty()) code_floats(coder_, q.offset_unit);
-    code_by_bytes<std::uint16_t>(coder_, q.scale, q.scheme == scheme::two_level ? 1 : 2);
-    if (!q.offset.empty()) code_offsets(q);
+    const bool two_level = q.scheme == scheme::two_level;
+    code_small_numbers(q.scale, two_level ? 1 : 2, 0);
+    if (!q.offset.empty()) code_small_numbers(q.offset, 1, two_level ? -128 : 0);
     const packed_format format = format_of(content.record);
     const int zero = code_steps(q, format, layout_of(q.rows, q.cols, format)).zero_code();
     code_matrix_codes(coder_, code_matrix{q.rows, q.cols, q.bits, zero, q.codes});
   }
 
-  // Two-level offsets are signed.
-  void code_offsets(quantized_codes& q) {
-    const std::int16_t least = q.scheme == scheme::two_level ? -128 : 0;
-    for (std::int16_t& offset : q.offset) offset = static_cast<std::int16_t>(offset - least);
-    code_by_bytes<std::int16_t>(coder_, q.offset, 1);
-    for (std::int16_t& offset : q.offset) offset = static_cast<std::int16_t>(offset + least);
+  // By so many bytes each, as what they are above the least.
+  template <class Number>
+  void code_small_numbers(std::vector<Number>& numbers, int bytes, int least) {
+    std::vector<std::uint32_t> all(numbers.size());
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint32_t>(numbers[i] - least);
+    code_low_bytes(coder_, all, bytes);
+    for (std::size_t i = 0; i < all.size(); ++i) numbers[i] = static_cast<Number>(static_cast<int>(all[i]) + least);
   }
 
   static void prepare(quantized_codes& q, const layer_record& record) {

@@ -78,7 +78,10 @@ inline layer_record record_of(const normalization& l) {
 }
 inline layer_record record_of(const residual& l) { return {.kind = layer_kind::residual, .from = l.from}; }
 inline layer_record record_of(const any_layer& l) {
-  return std::visit([](const auto& layer) { return record_of(layer); }, l);
+  if (const auto* lin = std::get_if<linear>(&l)) return record_of(*lin);
+  if (const auto* function = std::get_if<activation_layer>(&l)) return record_of(*function);
+  if (const auto* norm = std::get_if<normalization>(&l)) return record_of(*norm);
+  return record_of(std::get<residual>(l));
 }
 
 // What follows the records, in order: of every layer the parts below, then the recorded input and output.

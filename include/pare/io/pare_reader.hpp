@@ -114,7 +114,7 @@ class mapped_reader {
   any_layer read_layer(std::uint32_t index, payload_reader& payloads) const {
     layer_record record;
     std::memcpy(&record, bytes_.data() + (index + std::size_t{1}) * file_block, sizeof record);
-    const any_layer result = build(record, payloads);
+    any_layer result = build(record, payloads);
     const layer_record expected = record_of(result);
     require<format_error>(std::memcmp(&record, &expected, sizeof record) == 0,
                           "its record has a field that must be zero and is not, or is not 0 or 1 and must be");

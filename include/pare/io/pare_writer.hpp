@@ -25,7 +25,7 @@ inline std::vector<float> sample_for(const network& net, std::span<const float> 
 }
 
 // Header and records; the checksum is left zero.
-inline std::vector<std::byte> head_of(const network& net, std::span<const std::span<const std::byte>> payloads) {
+inline std::vector<std::byte> head_of(const network& net, const std::vector<std::span<const std::byte>>& payloads) {
   file_header header;
   header.inputs = static_cast<std::uint64_t>(net.inputs());
   header.layers = static_cast<std::uint32_t>(net.layers().size());

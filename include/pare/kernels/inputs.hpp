@@ -42,12 +42,12 @@ class input_buffer {
     const std::size_t elements = static_cast<std::size_t>(batch_ * elements_);
     const std::size_t sums = static_cast<std::size_t>(batch_ * groups_ + lanes);
     if (codes_) {
-      int8_ = allocate_aligned<std::int8_t>(elements);
-      scales_ = allocate_aligned<float>(sums);
-      zero_sums_ = allocate_aligned<std::int32_t>(sums);
+      int8_ = aligned_array<std::int8_t>(elements);
+      scales_ = aligned_array<float>(sums);
+      zero_sums_ = aligned_array<std::int32_t>(sums);
     }
-    if (values_) floats_ = allocate_aligned<float>(elements);
-    value_sums_ = allocate_aligned<float>(sums);
+    if (values_) floats_ = aligned_array<float>(elements);
+    value_sums_ = aligned_array<float>(sums);
   }
 
   packed_inputs for_matrix(const packed_matrix& w) const noexcept {

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <pare/kernels/block_list.hpp>
 #include <pare/kernels/expand_table.hpp>
 #include <pare/kernels/step_visitor.hpp>
 

@@ -63,7 +63,7 @@ void multiply(const packed_matrix& w, const X& x, Y&& y, const multiply_options&
   detail::input_buffer room(batch);
   room.grow_for(w, options.inputs);
   room.allocate();
-  const auto floats = [](index_t count) { return detail::allocate_aligned<float>(static_cast<std::size_t>(count)); };
+  const auto floats = [](index_t count) { return detail::aligned_array<float>(static_cast<std::size_t>(count)); };
   const auto in = floats(batch * x_stride);
   const auto out = floats(batch * y_stride);
   const auto no_bias = floats(y_stride);

@@ -15,13 +15,12 @@ std::vector<float> padded_floats(const X& x, std::string_view what) {
   const auto values = as_matrix(x);
   require<shape_error>(values.rows() == 1 || values.cols() == 1, what, " is ", values.rows(), " x ", values.cols(),
                        ", must be a vector");
-  std::vector<float> padded;
+  std::vector<float> padded(static_cast<std::size_t>(round_up(values.size(), lanes)));
   std::vector<float> row_values;
   for (index_t row = 0; row < values.rows(); ++row) {
     read_floats(values, row, row_values, what);
-    padded.insert(padded.end(), row_values.begin(), row_values.end());
+    std::copy(row_values.begin(), row_values.end(), padded.data() + row * values.cols());
   }
-  padded.resize(static_cast<std::size_t>(round_up(values.size(), lanes)));
   return padded;
 }
 

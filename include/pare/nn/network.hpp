@@ -30,7 +30,7 @@ class network {
 
   index_t inputs() const noexcept { return widths_.front(); }
   index_t outputs() const noexcept { return widths_.back(); }
-  std::span<const any_layer> layers() const noexcept { return layers_; }
+  std::span<const any_layer> layers() const noexcept { return {layers_.data(), layers_.size()}; }
 
   // Features that go into layer i; at i = layers().size() those that come out of the network.
   index_t width(std::size_t i) const { return widths_.at(i); }

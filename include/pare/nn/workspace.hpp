@@ -20,7 +20,7 @@ class workspace {
   // `width` floats per sample and buffer.
   workspace(index_t batch, index_t width, std::size_t saved, std::uint64_t structure)
       : batch_(batch), structure_(structure), inputs_(batch) {
-    const auto buffer = [&] { return detail::allocate_aligned<float>(static_cast<std::size_t>(batch * width)); };
+    const auto buffer = [&] { return detail::aligned_array<float>(static_cast<std::size_t>(batch * width)); };
     current_ = buffer();
     next_ = buffer();
     for (std::size_t i = 0; i < saved; ++i) saved_.push_back(buffer());

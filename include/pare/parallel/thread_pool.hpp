@@ -16,11 +16,12 @@
 namespace pare {
 
 // `threads` counts the calling thread, which takes its share of the tasks. for_each may be called from several threads,
-// but not from inside a task.
-class thread_pool final : public executor {
+// but not from inside a task. A template so that it is compiled only where it is used.
+template <class Pool>
+class basic_thread_pool final : public executor {
  public:
   // Throws value_error unless 1 <= threads <= 1024.
-  explicit thread_pool(int threads) : threads_(checked(threads)), pool_(threads - 1) {}
+  explicit basic_thread_pool(int threads) : threads_(checked(threads)), pool_(threads - 1) {}
 
   int threads() const noexcept override { return threads_; }
 
@@ -60,7 +61,9 @@ class thread_pool final : public executor {
   }
 
   int threads_;
-  Eigen::ThreadPool pool_;
+  Pool pool_;
 };
+
+using thread_pool = basic_thread_pool<Eigen::ThreadPool>;
 
 }  // namespace pare

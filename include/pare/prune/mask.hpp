@@ -29,7 +29,7 @@ class mask {
   index_t rows() const noexcept { return rows_; }
   index_t cols() const noexcept { return cols_; }
   index_t size() const noexcept { return rows_ * cols_; }
-  std::span<const word_type> words() const noexcept { return words_; }
+  std::span<const word_type> words() const noexcept { return {words_.data(), words_.size()}; }
 
   // Whether a weight is kept, for 0 <= row < rows() and 0 <= col < cols().
   bool test(index_t row, index_t col) const noexcept { return test(row * cols_ + col); }

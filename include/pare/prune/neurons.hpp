@@ -179,11 +179,11 @@ narrowed_layers narrow(const Layers& whole, index_t keep, const neuron_removal& 
 
   const std::vector<double> scores = neuron_scores(whole, options);
   const mask kept = make_mask(by_score(view(scores.data(), hidden)), n_of_m{keep, hidden});
-  narrowed_layers result{.w1 = narrowed_layers::matrix(keep, whole.w1.cols()),
-                         .b1 = Eigen::VectorXf(keep),
-                         .w2 = narrowed_layers::matrix(whole.w2.rows(), keep),
-                         .b2 = fold_means(whole, kept, options.mean),
-                         .kept = {}};
+  Layers result;
+  result.w1.resize(keep, whole.w1.cols());
+  result.b1.resize(keep);
+  result.w2.resize(whole.w2.rows(), keep);
+  result.b2 = fold_means(whole, kept, options.mean);
   for (index_t j = 0, to = 0; j < hidden; ++j) {
     if (!kept.test(0, j)) continue;
     result.w1.row(to) = whole.w1.row(j);

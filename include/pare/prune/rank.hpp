@@ -5,7 +5,6 @@
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <optional>
 #include <vector>
 
 #include <pare/prune/importance.hpp>
@@ -137,8 +136,7 @@ mask mask_above(const importance<Compute>& ranking, const bracket<order_key_t<Co
 // The masks of the `keep` most important weights by one pass over all of them: what is above a sampled bracket is kept,
 // and only what is within it is ranked. Nothing if the sample misled, or if too many are within, all being equal.
 template <class Compute>
-std::optional<std::vector<mask>> masks_by_sample(const std::vector<importance<Compute>>& rankings, index_t size,
-                                                 index_t keep) {
+std::vector<mask> masks_by_sample(const std::vector<importance<Compute>>& rankings, index_t size, index_t keep) {
   using key = order_key_t<Compute>;
   const bracket<key> ends = sample_bracket(rankings, size, keep);
   const std::size_t most = static_cast<std::size_t>(size / 16);
@@ -151,7 +149,7 @@ std::optional<std::vector<mask>> masks_by_sample(const std::vector<importance<Co
     open_end.push_back(open.size());
     keep -= masks.back().count();
   }
-  if (open.size() >= most || keep < 0 || keep > static_cast<index_t>(open.size())) return std::nullopt;
+  if (open.size() >= most || keep < 0 || keep > static_cast<index_t>(open.size())) return {};
   std::vector<key> keys;
   for (const auto& weight : open) keys.push_back(weight.key);
   cut<key> limit = select_largest_of(keys, keep);
@@ -183,9 +181,9 @@ inline constexpr index_t least_to_sample = index_t{1} << 18;
 
 template <class Compute>
 std::vector<mask> masks_of_largest(const std::vector<importance<Compute>>& rankings, index_t size, index_t keep) {
-  if (size >= least_to_sample)
-    if (auto masks = masks_by_sample(rankings, size, keep)) return *std::move(masks);
-  return masks_by_radix(rankings, keep);
+  std::vector<mask> masks;
+  if (size >= least_to_sample) masks = masks_by_sample(rankings, size, keep);
+  return masks.empty() ? masks_by_radix(rankings, keep) : masks;
 }
 
 }  // namespace pare::detail

@@ -152,10 +152,9 @@ inline quantized_codes empty_codes(index_t rows, index_t cols, const quantize_op
 
 template <class T>
 std::vector<float> read_all_weights(const matrix_view<T>& w) {
-  std::vector<float> all;
-  all.reserve(static_cast<std::size_t>(w.size()));
-  for_each_finite_row<float>(w, finite_in_float("weights"), [&all](index_t, std::span<const float> values) {
-    all.insert(all.end(), values.begin(), values.end());
+  std::vector<float> all(static_cast<std::size_t>(w.size()));
+  for_each_finite_row<float>(w, finite_in_float("weights"), [&](index_t row, std::span<const float> values) {
+    std::copy(values.begin(), values.end(), all.data() + row * w.cols());
   });
   return all;
 }

@@ -25,7 +25,7 @@ struct weighted_value {
 };
 
 // Lloyd's algorithm in one dimension, started from quantiles; `values` ascending. Returns the centers, ascending.
-inline std::vector<double> cluster(std::span<const weighted_value> values, std::size_t count) {
+inline std::vector<double> cluster(const std::vector<weighted_value>& values, std::size_t count) {
   std::vector<double> centers(count, 0);
   if (values.empty()) return centers;
   for (std::size_t i = 0; i < count; ++i) centers[i] = values[(2 * i + 1) * values.size() / (2 * count)].value;
@@ -130,9 +130,10 @@ inline quantize_options as_symmetric(quantize_options options, const codebook& b
 
 // The largest magnitude among the columns of each group of one row.
 inline std::vector<double> group_magnitudes(std::span<const float> values, index_t group_size) {
-  std::vector<double> magnitudes;
-  for (std::size_t g = 0; g * static_cast<std::size_t>(group_size) < values.size(); ++g)
-    magnitudes.push_back(find_extremes(group_of(values, g, group_size), {.range = range::min_max}).magnitude());
+  const auto size = static_cast<std::size_t>(group_size);
+  std::vector<double> magnitudes((values.size() + size - 1) / size);
+  for (std::size_t g = 0; g < magnitudes.size(); ++g)
+    magnitudes[g] = find_extremes(group_of(values, g, group_size), {.range = range::min_max}).magnitude();
   return magnitudes;
 }
 
@@ -193,9 +194,10 @@ codebook fit_codebook(const W& weights, const quantize_options& options = {}, co
     }
   }
   std::sort(values.begin(), values.end(), [](const auto& a, const auto& b) { return a.value < b.value; });
-  codebook book;
-  for (const double center : detail::cluster(values, std::size_t{1} << options.bits))
-    book.levels.push_back(static_cast<std::int8_t>(std::clamp(std::nearbyint(center * 127), -127.0, 127.0)));
+  const std::vector<double> centers = detail::cluster(values, std::size_t{1} << options.bits);
+  codebook book{std::vector<std::int8_t>(centers.size())};
+  for (std::size_t i = 0; i < centers.size(); ++i)
+    book.levels[i] = static_cast<std::int8_t>(std::clamp(std::nearbyint(centers[i] * 127), -127.0, 127.0));
   return book;
 }
 

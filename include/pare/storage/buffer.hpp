@@ -47,36 +47,50 @@ struct aligned_delete {
   void operator()(void* memory) const { ::operator delete(memory, alignment); }
 };
 
-template <class T>
-using aligned_array = std::unique_ptr<T[], aligned_delete>;
+using aligned_memory = std::unique_ptr<void, aligned_delete>;
 
-// Zeroed memory for `count` elements of a trivial type, aligned for vector loads. Throws std::bad_alloc.
-template <class T>
-aligned_array<T> allocate_aligned(std::size_t count) {
-  if (count > static_cast<std::size_t>(-1) / sizeof(T) / 2) throw std::bad_array_new_length();
-  const std::size_t bytes = count * sizeof(T);
+// Zeroed memory, aligned for vector loads. Throws std::bad_alloc.
+inline aligned_memory allocate_bytes(std::size_t bytes) {
+  if (bytes > static_cast<std::size_t>(-1) / 2) throw std::bad_alloc();
   const std::align_val_t alignment{bytes >= huge_page ? huge_page : buffer_alignment};
   void* memory = ::operator new(bytes, alignment);
 #if defined(__linux__)
   if (bytes >= huge_page) madvise(memory, bytes, MADV_HUGEPAGE);  // a wish: failure changes nothing
 #endif
   std::memset(memory, 0, bytes);
-  return {static_cast<T*>(memory), aligned_delete{alignment}};
+  return {memory, aligned_delete{alignment}};
 }
+
+// Such memory for `count` elements of a trivial type; none without a count. One owner serves all types, which keeps
+// compile times down.
+template <class T>
+class aligned_array {
+ public:
+  aligned_array() = default;
+  explicit aligned_array(std::size_t count) {
+    if (count > static_cast<std::size_t>(-1) / sizeof(T)) throw std::bad_array_new_length();
+    memory_ = allocate_bytes(count * sizeof(T));
+  }
+
+  T* get() const noexcept { return static_cast<T*>(memory_.get()); }
+
+ private:
+  aligned_memory memory_;
+};
 
 // Bytes being written, that then become a buffer.
 class buffer_writer {
  public:
-  explicit buffer_writer(std::size_t size) : bytes_(allocate_aligned<std::byte>(size)), size_(size) {}
+  explicit buffer_writer(std::size_t size) : memory_(allocate_bytes(size)), size_(size) {}
 
-  std::byte* data() noexcept { return bytes_.get(); }
+  std::byte* data() noexcept { return static_cast<std::byte*>(memory_.get()); }
   buffer finish() && {
-    const std::span<const std::byte> view(bytes_.get(), size_);
-    return {std::shared_ptr<const void>(std::shared_ptr<std::byte[]>(std::move(bytes_))), view};
+    const std::span<const std::byte> view(data(), size_);
+    return {std::shared_ptr<const void>(std::move(memory_)), view};
   }
 
  private:
-  aligned_array<std::byte> bytes_;
+  aligned_memory memory_;
   std::size_t size_;
 };
 

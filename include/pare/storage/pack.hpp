@@ -45,9 +45,8 @@ class code_packer {
     for (index_t p = 0; p < layout_.panels; ++p) {
       std::byte* panel = out.data() + layout_.panels_at + p * layout_.panel_bytes;
       write_parameters(panel, p);
-      steps_.for_each(p, 0, layout_.steps, [&](index_t step, const step_codes_array& codes) {
-        write_step(panel + layout_.values_at, q_.bits, layout_.steps, step, codes);
-      });
+      for (index_t step = 0; step < layout_.steps; ++step)
+        write_step(panel + layout_.values_at, q_.bits, layout_.steps, step, steps_.codes(p, step));
     }
     return {q_.rows, q_.cols, format_, std::move(out).finish()};
   }
@@ -82,95 +81,102 @@ class code_packer {
     }
   }
 
-  // What is in a panel that leaves out zeros.
-  struct listed_panel {
-    std::vector<std::byte> index;         // masks or counts
+  // What is in panels that leave out zeros, one behind the other.
+  struct listed_panels {
+    std::vector<std::byte> index;         // masks or counts, as many bytes for each panel
     std::vector<std::uint8_t> positions;  // as many as codes, or none
     std::vector<std::uint8_t> codes;      // whole steps
+    std::vector<index_t> ends;            // where the codes of each panel end
   };
 
-  listed_panel list_with_masks(index_t panel) const {
-    listed_panel listed;
-    listed.index.resize(static_cast<std::size_t>(layout_.steps * 8));
-    listed.codes.resize(static_cast<std::size_t>(layout_.steps * step_codes));
-    index_t size = 0;
-    steps_.for_each_listed(panel, 0, layout_.steps,
-                           [&](index_t s, const step_codes_array& codes, std::uint64_t nonzeros) {
-                             put(listed.index.data() + s * 8, nonzeros);
-                             for (std::size_t i = 0; i < codes.size(); ++i) {
-                               listed.codes[static_cast<std::size_t>(size)] = codes[i];
-                               size += static_cast<index_t>(nonzeros >> i & 1);
-                             }
-                           });
-    std::fill(listed.codes.begin() + size, listed.codes.end(), std::uint8_t{0});
-    listed.codes.resize(static_cast<std::size_t>(steps_of(size) * step_codes));
-    return listed;
+  void list_with_masks(index_t panel, listed_panels& listed) {
+    for (index_t step = 0; step < layout_.steps; ++step) {
+      std::uint64_t nonzeros = steps_.nonzeros(panel, step);
+      const std::size_t at = listed.index.size();
+      listed.index.resize(at + sizeof nonzeros);
+      put(listed.index.data() + at, nonzeros);
+      const step_codes_array& codes = steps_.codes(panel, step);
+      for (; nonzeros != 0; nonzeros &= nonzeros - 1)
+        listed.codes.push_back(codes[static_cast<std::size_t>(std::countr_zero(nonzeros))]);
+    }
+    listed.codes.resize(static_cast<std::size_t>(steps_of(static_cast<index_t>(listed.codes.size())) * step_codes));
   }
 
-  listed_panel list_with_positions(index_t panel) const {
-    struct nonzero {
-      std::uint8_t position, code;
-    };
-    listed_panel listed;
-    std::array<std::vector<nonzero>, panel_rows> rows;
+  // The nonzeros of a row in a block.
+  struct row_list {
+    std::size_t size;
+    std::array<std::uint8_t, 256> positions, codes;
+  };
+
+  void list_with_positions(index_t panel, listed_panels& listed) {
+    std::array<row_list, panel_rows> rows;
     for (index_t block = 0; block < layout_.blocks; ++block) {
-      for (auto& row : rows) row.clear();
-      const index_t first = layout_.block_step(block);
-      steps_.for_each_listed(panel, first, layout_.steps_in_block(block),
-                             [&](index_t s, const step_codes_array& codes, std::uint64_t nonzeros) {
-                               for (; nonzeros != 0; nonzeros &= nonzeros - 1) {
-                                 const int i = std::countr_zero(nonzeros);
-                                 const index_t position = (s - first) * step_cols + i % step_cols;
-                                 rows[static_cast<std::size_t>(i / step_cols)].push_back(
-                                     {static_cast<std::uint8_t>(position), codes[static_cast<std::size_t>(i)]});
-                               }
-                             });
-      std::size_t most = 0;
-      for (const auto& row : rows) most = std::max(most, row.size());
-      const std::size_t steps = (most + step_cols - 1) / step_cols;
+      const std::size_t steps = list_block(panel, block, rows);
       listed.index.push_back(static_cast<std::byte>(steps));
-      for (std::size_t s = 0; s < steps; ++s)
-        for (const auto& row : rows)
-          for (std::size_t i = s * step_cols; i < (s + 1) * step_cols; ++i) {
-            const nonzero filler{0, static_cast<std::uint8_t>(steps_.zero_code())};
-            const nonzero& next = i < row.size() ? row[i] : filler;
-            listed.positions.push_back(next.position);
-            listed.codes.push_back(next.code);
+      for (std::size_t begin = 0; begin < steps * step_cols; begin += step_cols)
+        for (const row_list& row : rows)
+          for (std::size_t i = begin; i < begin + step_cols; ++i) {
+            const bool filler = i >= row.size;
+            listed.positions.push_back(filler ? std::uint8_t{0} : row.positions[i]);
+            listed.codes.push_back(filler ? static_cast<std::uint8_t>(steps_.zero_code()) : row.codes[i]);
           }
     }
-    return listed;
   }
 
-  packed_matrix pack_listed() const {
-    std::vector<listed_panel> panels;
-    index_t size = layout_.panels_at;
+  // Returns the steps that the row with the most nonzeros takes.
+  std::size_t list_block(index_t panel, index_t block, std::array<row_list, panel_rows>& rows) {
+    for (row_list& row : rows) row.size = 0;
+    const index_t first = layout_.block_step(block);
+    std::size_t most = 0;
+    for (index_t step = first; step < first + layout_.steps_in_block(block); ++step) {
+      const step_codes_array& codes = steps_.codes(panel, step);
+      for (std::uint64_t left = steps_.nonzeros(panel, step); left != 0; left &= left - 1) {
+        const int i = std::countr_zero(left);
+        row_list& row = rows[static_cast<std::size_t>(i / step_cols)];
+        row.positions[row.size] = static_cast<std::uint8_t>((step - first) * step_cols + i % step_cols);
+        row.codes[row.size++] = codes[static_cast<std::size_t>(i)];
+        most = std::max(most, row.size);
+      }
+    }
+    return (most + step_cols - 1) / step_cols;
+  }
+
+  packed_matrix pack_listed() {
+    listed_panels listed;
+    index_t size = layout_.panels_at, begin = 0;
     for (index_t p = 0; p < layout_.panels; ++p) {
-      panels.push_back(format_.encoding == encoding::bitmap ? list_with_masks(p) : list_with_positions(p));
-      size += layout_.panel_bytes + listed_bytes(format_, steps_of(static_cast<index_t>(panels.back().codes.size())));
+      if (format_.encoding == encoding::bitmap)
+        list_with_masks(p, listed);
+      else
+        list_with_positions(p, listed);
+      listed.ends.push_back(std::ssize(listed.codes));
+      size += layout_.panel_bytes + listed_bytes(format_, (listed.ends.back() - begin) / step_codes);
+      begin = listed.ends.back();
     }
     buffer_writer out(static_cast<std::size_t>(size));
     write_levels(out.data());
     index_t at = layout_.panels_at;
+    begin = 0;
+    const index_t index_bytes = layout_.panels == 0 ? 0 : std::ssize(listed.index) / layout_.panels;
     for (index_t p = 0; p < layout_.panels; ++p) {
-      const listed_panel& listed = panels[static_cast<std::size_t>(p)];
       put(out.data() + layout_.panel_start_at + p * 8, static_cast<std::uint64_t>(at));
       std::byte* panel = out.data() + at;
       write_parameters(panel, p);
-      std::copy(listed.index.begin(), listed.index.end(), panel + layout_.index_at);
-      const index_t steps = steps_of(static_cast<index_t>(listed.codes.size()));
+      std::copy_n(listed.index.data() + p * index_bytes, index_bytes, panel + layout_.index_at);
+      const index_t steps = (listed.ends[static_cast<std::size_t>(p)] - begin) / step_codes;
       at += layout_.panel_bytes + listed_bytes(format_, steps);
-      write_steps(out.data() + at - planes_bytes(q_.bits, steps), q_.bits, listed.codes);
-      write_steps(panel + layout_.values_at, position_bits(format_.encoding), listed.positions);
+      write_steps(out.data() + at - planes_bytes(q_.bits, steps), q_.bits, listed.codes.data() + begin, steps);
+      if (lists_positions(format_.encoding))
+        write_steps(panel + layout_.values_at, position_bits(format_.encoding), listed.positions.data() + begin, steps);
+      begin += steps * step_codes;
     }
     put(out.data() + layout_.panel_start_at + layout_.panels * 8, static_cast<std::uint64_t>(at));
     return {q_.rows, q_.cols, format_, std::move(out).finish()};
   }
 
-  static void write_steps(std::byte* planes, int bits, const std::vector<std::uint8_t>& codes) {
-    const index_t steps = steps_of(static_cast<index_t>(codes.size()));
-    for (index_t s = 0; s < steps; ++s)
-      write_step(planes, bits, steps, s,
-                 std::span<const std::uint8_t, step_codes>(codes.data() + s * step_codes, step_codes));
+  static void write_steps(std::byte* planes, int bits, const std::uint8_t* codes, index_t steps) {
+    for (index_t step = 0; step < steps; ++step, codes += step_codes)
+      write_step(planes, bits, steps, step, std::span<const std::uint8_t, step_codes>(codes, step_codes));
   }
 
   const Codes& q_;

@@ -9,7 +9,7 @@ namespace pare::detail {
 
 // Slots for symbols [0, counts.size()) in proportion to their counts, at least one for each that occurs; the counts
 // must not all be zero. What rounding leaves over goes where it is nearest to being due.
-inline std::vector<std::uint32_t> rans_frequencies(std::span<const std::uint64_t> counts) {
+inline std::vector<std::uint32_t> rans_frequencies(const std::vector<std::uint64_t>& counts) {
   std::uint64_t total = 0;
   for (const std::uint64_t count : counts) total += count;
   std::vector<std::uint32_t> frequencies;
@@ -50,12 +50,10 @@ inline void rans_encode(std::span<const std::uint8_t> symbols, std::span<const s
     x = (x / s.frequency << rans_bits) + x % s.frequency + s.start;
   }
   std::reverse(words.begin(), words.end());
-  const auto append = [&out](const auto& numbers) {
-    const auto bytes = std::as_bytes(std::span(numbers));
-    out.insert(out.end(), bytes.begin(), bytes.end());
-  };
-  append(states);
-  append(words);
+  const std::size_t begin = out.size();
+  out.resize(begin + sizeof states + 2 * words.size());
+  std::memcpy(out.data() + begin, states.data(), sizeof states);
+  std::memcpy(out.data() + begin + sizeof states, words.data(), 2 * words.size());
 }
 
 }  // namespace pare::detail

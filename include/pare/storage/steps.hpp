@@ -35,32 +35,23 @@ class code_steps {
     return q_.scheme == scheme::asymmetric ? 0 : 1 << (q_.bits - 1) >> (q_.bits == 1);
   }
 
-  // Calls visit(step, codes) for `count` steps of a panel from `first` on.
-  template <class Visit>
-  void for_each(index_t panel, index_t first, index_t count, const Visit& visit) const {
-    std::array<step_codes_array, gathered_steps> gathered;
-    for (index_t done = 0; done < count; done += gathered_steps) {
-      const index_t some = std::min(gathered_steps, count - done);
-      gather(panel, first + done, some, gathered);
-      for (index_t s = 0; s < some; ++s) visit(first + done + s, gathered[static_cast<std::size_t>(s)]);
-    }
+  // The codes of a step of a panel. Steps are best asked for in turn.
+  const step_codes_array& codes(index_t panel, index_t step) {
+    if (panel != panel_ || step < first_ || step >= first_ + gathered_steps) gather(panel, step);
+    return gathered_[static_cast<std::size_t>(step - first_)];
   }
 
-  // Calls visit(step, codes, nonzeros) for `count` steps of a panel from `first` on; bit i of `nonzeros` is set where
-  // weight i is there and not zero.
-  template <class Visit>
-  void for_each_listed(index_t panel, index_t first, index_t count, const Visit& visit) const {
-    index_t known_group = -1;
-    std::uint64_t zeros = 0;
-    for_each(panel, first, count, [&](index_t step, const step_codes_array& codes) {
-      if (const index_t group = step / layout_.group_steps; group != known_group) {
-        known_group = group;
-        zeros = zero_rows(panel, group);
-      }
-      std::uint64_t bits = 0;
-      for (std::size_t i = 0; i < codes.size(); ++i) bits |= std::uint64_t{nonzero_[codes[i]]} << i;
-      visit(step, codes, bits & weights_in(panel, step) & ~zeros);
-    });
+  // Bit i is set where weight i of a step is there and not zero.
+  std::uint64_t nonzeros(index_t panel, index_t step) {
+    const step_codes_array& all = codes(panel, step);
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) bits |= std::uint64_t{nonzero_[all[i]]} << i;
+    const index_t group = step / layout_.group_steps;
+    if (group != group_) {
+      group_ = group;
+      zero_rows_ = zero_rows(panel, group);
+    }
+    return bits & weights_in(panel, step) & ~zero_rows_;
   }
 
  private:
@@ -78,22 +69,24 @@ class code_steps {
     return {begin, std::min({begin + step_cols, (group + 1) * group_size_, q_.cols})};
   }
 
-  // Steps [first, first + count) of a panel; what is padding has the code of zero.
-  void gather(index_t panel, index_t first, index_t count,
-              std::array<step_codes_array, gathered_steps>& gathered) const {
+  // Steps of a panel from `first` on; what is padding has the code of zero.
+  [[gnu::noinline]] void gather(index_t panel, index_t first) {
+    if (panel != panel_) group_ = -1;
+    panel_ = panel;
+    first_ = first;
+    const auto count = static_cast<std::size_t>(std::min(gathered_steps, layout_.steps - first));
     std::array<column_range, gathered_steps> columns;
     bool whole = q_.rows - panel * panel_rows >= panel_rows;
-    for (std::size_t s = 0; s < static_cast<std::size_t>(count); ++s) {
+    for (std::size_t s = 0; s < count; ++s) {
       columns[s] = columns_of(first + static_cast<index_t>(s));
       whole = whole && columns[s].end - columns[s].begin == step_cols;
     }
-    if (!whole)
-      for (step_codes_array& codes : gathered) codes.fill(static_cast<std::uint8_t>(zero_code()));
+    if (!whole) std::memset(gathered_.data(), zero_code(), sizeof gathered_);
     const index_t rows = std::min(panel_rows, q_.rows - panel * panel_rows);
     const std::uint8_t* row = q_.codes.data() + panel * panel_rows * q_.cols;
     for (index_t r = 0; r < rows; ++r, row += q_.cols)
-      for (std::size_t s = 0; s < static_cast<std::size_t>(count); ++s) {
-        std::uint8_t* const out = gathered[s].data() + r * step_cols;
+      for (std::size_t s = 0; s < count; ++s) {
+        std::uint8_t* const out = gathered_[s].data() + r * step_cols;
         if (whole)
           std::memcpy(out, row + columns[s].begin, step_cols);
         else
@@ -127,6 +120,11 @@ class code_steps {
   index_t group_size_;
   panel_layout layout_;
   std::array<bool, 256> nonzero_{};  // whether a code stands for another level than zero
+
+  std::array<step_codes_array, gathered_steps> gathered_;
+  index_t panel_ = -1, first_ = 0;  // of which they are
+  index_t group_ = -1;              // of that panel, of which zero_rows_ are
+  std::uint64_t zero_rows_ = 0;
 };
 
 }  // namespace pare::detail

@@ -30,7 +30,7 @@ class augmentation_cache {
 
   // Equal to augmented(data, shape, options, seed, epoch mod variants), and there until the next call. Throws
   // value_error for a negative epoch.
-  const dataset& epoch(index_t number) {
+  const Data& epoch(index_t number) {
     detail::require<value_error>(number >= 0, "augmentation: epoch ", number, ", must not be negative");
     const index_t wanted = number % variants_;
     if (wanted == current_) return set_;
@@ -43,7 +43,8 @@ class augmentation_cache {
   }
 
  private:
-  using byte_matrix = Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic>;
+  using float_matrix = decltype(Data::inputs);
+  using byte_matrix = Eigen::Matrix<std::uint8_t, float_matrix::RowsAtCompileTime, float_matrix::ColsAtCompileTime>;
 
   // The pixels of a variant, made unless they are there.
   template <class Matrix>
@@ -84,9 +85,9 @@ class augmentation_cache {
   index_t variants_;
   executor* threads_;
   bool bytes_ = false;
-  std::vector<byte_matrix> packed_;     // one of the two has the variants that were asked for,
-  std::vector<Eigen::MatrixXf> plain_;  // without the one that is in set_
-  dataset set_;
+  std::vector<byte_matrix> packed_;  // one of the two has the variants that were asked for,
+  std::vector<float_matrix> plain_;  // without the one that is in set_
+  Data set_;
   index_t current_ = -1;  // the variant in set_
 };
 

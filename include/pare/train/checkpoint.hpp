@@ -90,12 +90,12 @@ void exchange_parameters(File& file, parameters& all) {
 }
 
 // Parameters that need not be there; `shape` gives the sizes if they are.
-template <class File>
-bool exchange_optional(File& file, std::string_view what, parameters& all, const parameters& shape) {
+template <class File, std::same_as<parameters> Parameters>
+bool exchange_optional(File& file, std::string_view what, Parameters& all, const Parameters& shape) {
   std::uint32_t present = all.empty() ? 0 : 1;
   file.number(what, present);
   require<format_error>(present <= 1, "has ", present, " as the mark of the ", what, ", must be 0 or 1");
-  if constexpr (File::reads) all = present == 1 ? shape : parameters{};
+  if constexpr (File::reads) all = present == 1 ? shape : Parameters{};
   exchange_parameters(file, all);
   return present == 1;
 }
@@ -114,8 +114,8 @@ void exchange_masks(File& file, std::vector<mask>& masks) {
   }
 }
 
-template <class File>
-void exchange_state(File& file, training_state& state) {
+template <class File, std::same_as<training_state> State>
+void exchange_state(File& file, State& state) {
   file.number("number of epochs", state.epoch);
   file.number("number of steps", state.steps);
   file.number("plateau", state.plateau.factor);
@@ -131,7 +131,7 @@ void exchange_state(File& file, training_state& state) {
   exchange_parameters(file, state.second);
   exchange_optional(file, "average", state.average, state.values);
   exchange_masks(file, state.masks);
-  for (Eigen::VectorXf& energy : state.energy) exchange_tensor(file, "energies", energy);
+  for (auto& energy : state.energy) exchange_tensor(file, "energies", energy);
   if (!exchange_optional(file, "best parameters", state.best, state.values)) return;
   if constexpr (File::reads) state.best_masks = state.masks;
   exchange_masks(file, state.best_masks);

@@ -9,11 +9,11 @@
 
 namespace pare::detail {
 
-// The bits of each weight of a layer, were it kept: with r of the n kept weights in its row and c in its column, itself
-// included, independent rows and columns expect d = r c / n there, which makes its address cost log2(1 + 1 / d); a sign
-// and a magnitude of few levels cost about 2 more. O(weights).
-template <std::same_as<mask> Mask>
-row_major_matrix coded_bits(const Mask& kept) {
+// Divides scores [outputs, inputs] by the bits of each weight of a layer, were it kept: with r of the n kept weights in
+// its row and c in its column, itself included, independent rows and columns expect d = r c / n there, which makes its
+// address cost log2(1 + 1 / d); a sign and a magnitude of few levels cost about 2 more. O(weights).
+template <std::same_as<mask> Mask, std::same_as<row_major_matrix> Scores>
+void divide_by_coded_bits(const Mask& kept, Scores& scores) {
   constexpr float value_bits = 2.0f;
   std::vector<index_t> in_row(static_cast<std::size_t>(kept.rows())), in_col(static_cast<std::size_t>(kept.cols()));
   for (index_t row = 0; row < kept.rows(); ++row)
@@ -22,14 +22,12 @@ row_major_matrix coded_bits(const Mask& kept) {
       in_col[static_cast<std::size_t>(col)] += kept.test(row, col);
     }
   const auto count = static_cast<float>(std::max<index_t>(kept.count(), 1));
-  row_major_matrix bits(kept.rows(), kept.cols());
   for (index_t row = 0; row < kept.rows(); ++row)
     for (index_t col = 0; col < kept.cols(); ++col) {
       const index_t r = std::max<index_t>(in_row[static_cast<std::size_t>(row)], 1);
       const index_t c = std::max<index_t>(in_col[static_cast<std::size_t>(col)], 1);
-      bits(row, col) = value_bits + std::log2(1.0f + count / static_cast<float>(r * c));
+      scores(row, col) /= value_bits + std::log2(1.0f + count / static_cast<float>(r * c));
     }
-  return bits;
 }
 
 }  // namespace pare::detail

@@ -18,9 +18,9 @@ struct output_difference {
 
 // Compares logits of a on inputs_a [features, samples] and of b on inputs_b, which may have other features of the same
 // samples. Throws what forward throws, and shape_error for different numbers of outputs or samples, or for no samples.
-template <std::same_as<mlp> Model>
-output_difference compare_outputs(const Model& a, const Eigen::Ref<const Eigen::MatrixXf>& inputs_a, const Model& b,
-                                  const Eigen::Ref<const Eigen::MatrixXf>& inputs_b) {
+template <std::same_as<mlp> Model, class InputsA, class InputsB>
+output_difference compare_outputs(const Model& a, const Eigen::MatrixBase<InputsA>& inputs_a, const Model& b,
+                                  const Eigen::MatrixBase<InputsB>& inputs_b) {
   validate(a);
   validate(b);
   const index_t samples = inputs_a.cols();
@@ -41,8 +41,8 @@ output_difference compare_outputs(const Model& a, const Eigen::Ref<const Eigen::
 }
 
 // The same on the same inputs.
-template <std::same_as<mlp> Model>
-output_difference compare_outputs(const Model& a, const Model& b, const Eigen::Ref<const Eigen::MatrixXf>& inputs) {
+template <std::same_as<mlp> Model, class Inputs>
+output_difference compare_outputs(const Model& a, const Model& b, const Eigen::MatrixBase<Inputs>& inputs) {
   return compare_outputs(a, inputs, b, inputs);
 }
 

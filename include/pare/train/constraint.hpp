@@ -35,9 +35,10 @@ struct layer_quantization {
 };
 
 // Constraints that keep the weights of masks, one per layer, and nothing more.
-inline std::vector<weight_constraint> keep(std::vector<mask> masks) {
+template <std::same_as<std::vector<mask>> Masks>
+std::vector<weight_constraint> keep(Masks masks) {
   std::vector<weight_constraint> constraints;
-  for (mask& each : masks) constraints.push_back({std::move(each)});
+  for (auto& each : masks) constraints.push_back({std::move(each)});
   return constraints;
 }
 

@@ -120,7 +120,8 @@ mlp to_mlp(const Network& net) {
   for (std::size_t i = 0; i < net.layers().size(); ++i) {
     if (const auto* l = std::get_if<linear>(&net.layers()[i])) {
       model.layers.push_back({dense_weights(*l), {}, activation::identity});
-      model.layers.back().bias = Eigen::Map<const Eigen::VectorXf>(l->bias().data(), l->outputs());
+      model.layers.back().bias.resize(l->outputs());
+      std::copy_n(l->bias().data(), l->outputs(), model.layers.back().bias.data());
       continue;
     }
     const auto* function = std::get_if<activation_layer>(&net.layers()[i]);

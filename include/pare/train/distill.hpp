@@ -24,12 +24,12 @@ struct distillation {
 
 // The outputs [outputs, samples] of a network for all samples of a data set, in batches. Throws shape_error for samples
 // of another size than it takes.
-template <std::same_as<network> Network>
-Eigen::MatrixXf teacher_logits(const Network& teacher, const dataset& data, executor* threads = nullptr) {
+template <std::same_as<network> Network, std::same_as<dataset> Data>
+Eigen::MatrixXf teacher_logits(const Network& teacher, const Data& data, executor* threads = nullptr) {
   constexpr index_t batch = 256;
   detail::require<shape_error>(data.features() == teacher.inputs(), data.name, ": samples have ", data.features(),
                                " features, the teacher takes ", teacher.inputs());
-  Eigen::MatrixXf logits(teacher.outputs(), data.samples());
+  decltype(Data::inputs) logits(teacher.outputs(), data.samples());
   workspace room = teacher.workspace(batch);
   for (index_t begin = 0; begin < data.samples(); begin += batch) {
     const index_t count = std::min(batch, data.samples() - begin);

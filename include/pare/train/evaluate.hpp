@@ -10,11 +10,11 @@
 namespace pare {
 
 // The logits [outputs, samples] of all samples, in batches side by side. Errors as forward.
-template <std::same_as<mlp> Model>
-Eigen::MatrixXf logits_of(const Model& model, const Eigen::MatrixXf& inputs, executor* threads = nullptr) {
+template <std::same_as<mlp> Model, std::same_as<Eigen::MatrixXf> Inputs>
+Eigen::MatrixXf logits_of(const Model& model, const Inputs& inputs, executor* threads = nullptr) {
   constexpr index_t batch = 256;
   detail::validate_inputs(model, inputs.rows());
-  Eigen::MatrixXf logits(model.layers.back().outputs(), inputs.cols());
+  Inputs logits(model.layers.back().outputs(), inputs.cols());
   serial_executor serial;
   executor& workers = threads != nullptr ? *threads : serial;
   const auto run = [&](int task) {

@@ -86,7 +86,8 @@ class backpropagation {
   }
 
   // `noise` is to be another for each part and batch.
-  void forward(const std::vector<effective_layer>& with, share part, random noise, packing_buffers& buffers) {
+  template <std::same_as<std::vector<effective_layer>> Layers>
+  void forward(const Layers& with, share part, random noise, packing_buffers& buffers) {
     for (std::size_t l = 0; l < layers.size(); ++l) {
       const random own_noise(noise.bits());
       change_inputs(l, part, own_noise);
@@ -100,7 +101,8 @@ class backpropagation {
   }
 
   // The gradient by the inputs of the first layer is left out.
-  void backward(const std::vector<effective_layer>& with, share part, packing_buffers& buffers) {
+  template <std::same_as<std::vector<effective_layer>> Layers>
+  void backward(const Layers& with, share part, packing_buffers& buffers) {
     for (std::size_t l = layers.size(); l-- > 0;) {
       auto delta = columns(layers[l].delta, part);
       scale_by_derivative(with[l].function, columns(layers[l].outputs, part), delta);
@@ -110,15 +112,16 @@ class backpropagation {
   }
 
   // dL/dW = delta x^T and dL/db = sum of delta, for some rows and all samples of a batch.
-  void weight_gradient(std::size_t l, share rows, share samples, packing_buffers& buffers, layer_parameters& gradient) {
+  template <std::same_as<layer_parameters> Gradient>
+  void weight_gradient(std::size_t l, share rows, share samples, packing_buffers& buffers, Gradient& gradient) {
     const auto delta = columns(layers[l].delta, samples).middleRows(rows.begin, rows.size);
     multiply(buffers, delta, inputs(l, samples).transpose(), gradient.weights.middleRows(rows.begin, rows.size));
     gradient.bias.segment(rows.begin, rows.size).noalias() = delta.rowwise().sum();
   }
 
   // dL/dV, written to gradient.log_variance.
-  void variance_gradient(std::size_t l, share rows, share samples, packing_buffers& buffers,
-                         layer_parameters& gradient) {
+  template <std::same_as<layer_parameters> Gradient>
+  void variance_gradient(std::size_t l, share rows, share samples, packing_buffers& buffers, Gradient& gradient) {
     const auto delta = columns(layers[l].noise_slope, samples).middleRows(rows.begin, rows.size);
     multiply(buffers, delta, columns(layers[l].squares, samples).transpose(),
              gradient.log_variance.middleRows(rows.begin, rows.size));
@@ -154,7 +157,8 @@ class backpropagation {
   }
 
   // The gradient by what layer l - 1 gave: dL/dx = W^T delta + 2 x V^T dL/d(V x^2), where x was not dropped.
-  void pass_down(std::size_t l, const effective_layer& with, share part, packing_buffers& buffers) {
+  template <std::same_as<effective_layer> Effective>
+  void pass_down(std::size_t l, const Effective& with, share part, packing_buffers& buffers) {
     auto down = columns(layers[l - 1].delta, part);
     multiply(buffers, with.weights->transpose(), columns(layers[l].delta, part), down);
     if (with.variance != nullptr) {

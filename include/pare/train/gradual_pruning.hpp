@@ -174,7 +174,7 @@ template <std::same_as<pruning_evidence> Evidence>
 std::vector<mask> next_masks(const gradual_pruning& p, index_t steps, const Evidence& known,
                              const std::vector<mask>& before) {
   auto scores = score_weights(p, known);
-  for (std::size_t l = 0; p.per_bit && l < scores.size(); ++l) scores[l].array() /= coded_bits(before[l]).array();
+  for (std::size_t l = 0; p.per_bit && l < scores.size(); ++l) divide_by_coded_bits(before[l], scores[l]);
   std::vector<index_t> keep = kept_counts(p, known.shadow, steps);
   if (p.regrow == regrowth::straight_through) return best_masks(scores, p.scope, keep);
   for (std::size_t l = 0; l < scores.size(); ++l)

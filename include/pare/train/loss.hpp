@@ -33,7 +33,8 @@ struct binary_cross_entropy {};
 using loss = std::variant<cross_entropy, mean_squared_error, huber, binary_cross_entropy>;
 
 // Throws value_error for a number outside its range.
-inline void validate(const loss& of) {
+template <std::same_as<loss> Loss>
+void validate(const Loss& of) {
   if (const auto* l = std::get_if<cross_entropy>(&of)) detail::require_decay("label_smoothing", l->label_smoothing);
   if (const auto* l = std::get_if<huber>(&of)) detail::require_positive("huber delta", static_cast<double>(l->delta));
 }

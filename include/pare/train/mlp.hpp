@@ -59,16 +59,19 @@ void validate(const Model& model) {
 // Layers of the given widths, relu between them and the logits plain. Weights are uniform with variance 2 / inputs
 // (He et al. 2015, eq. 10), biases zero; the same for the same seed on every machine. Throws value_error for fewer than
 // two widths or a width below 1.
-inline mlp make_mlp(std::initializer_list<index_t> widths, std::uint64_t seed) {
+template <std::same_as<mlp> Model = mlp>
+Model make_mlp(std::initializer_list<index_t> widths, std::uint64_t seed) {
   detail::require<value_error>(widths.size() >= 2, "mlp: ", widths.size(), " widths, at least 2 are needed");
   for (const index_t width : widths) detail::require<value_error>(width >= 1, "mlp: width ", width, " is below 1");
   detail::random source(seed);
-  mlp model;
+  Model model;
   for (const index_t* width = widths.begin(); width + 1 != widths.end(); ++width) {
-    dense_layer layer{{width[1], width[0]}, Eigen::VectorXf::Zero(width[1]), activation::relu};
+    auto& layer = model.layers.emplace_back();
+    layer.weights.resize(width[1], width[0]);
+    layer.bias.setZero(width[1]);
+    layer.function = activation::relu;
     const float limit = std::sqrt(6.0f / static_cast<float>(width[0]));
     std::generate_n(layer.weights.data(), layer.weights.size(), [&] { return limit * (2.0f * source.unit() - 1.0f); });
-    model.layers.push_back(std::move(layer));
   }
   model.layers.back().function = activation::identity;
   return model;
@@ -110,7 +113,7 @@ void validate_inputs(const Model& model, index_t features) {
 template <std::same_as<mlp> Model, class Inputs>
 Eigen::MatrixXf run_layers(const Model& model, const Inputs& inputs) {
   Eigen::MatrixXf x = inputs;
-  for (const dense_layer& layer : model.layers) {
+  for (const auto& layer : model.layers) {
     Eigen::MatrixXf y(layer.outputs(), x.cols());
     run_layer(layer, x, y);
     x.swap(y);
@@ -134,23 +137,22 @@ std::vector<int> classes_of(const Logits& logits) {
 
 // The logits [outputs, batch] of inputs [features, batch]. Throws what validate(model) throws, and shape_error for
 // inputs of another size than the first layer takes.
-template <std::same_as<mlp> Model>
-Eigen::MatrixXf forward(const Model& model, const Eigen::Ref<const Eigen::MatrixXf>& inputs) {
+template <std::same_as<mlp> Model, class Inputs>
+Eigen::MatrixXf forward(const Model& model, const Eigen::MatrixBase<Inputs>& inputs) {
   detail::validate_inputs(model, inputs.rows());
   return detail::run_layers(model, inputs);
 }
 
 // The class with the largest logit of each sample, the lowest one of equals. Errors as forward.
-template <std::same_as<mlp> Model>
-std::vector<int> predict(const Model& model, const Eigen::Ref<const Eigen::MatrixXf>& inputs) {
+template <std::same_as<mlp> Model, class Inputs>
+std::vector<int> predict(const Model& model, const Eigen::MatrixBase<Inputs>& inputs) {
   constexpr index_t batch = 512;  // keeps the layers' outputs in cache
   detail::validate_inputs(model, inputs.rows());
-  std::vector<int> classes;
-  classes.reserve(static_cast<std::size_t>(inputs.cols()));
+  std::vector<int> classes(static_cast<std::size_t>(inputs.cols()));
   for (index_t begin = 0; begin < inputs.cols(); begin += batch) {
     const auto part = inputs.middleCols(begin, std::min(batch, inputs.cols() - begin));
     const std::vector<int> next = detail::classes_of(detail::run_layers(model, part));
-    classes.insert(classes.end(), next.begin(), next.end());
+    std::copy(next.begin(), next.end(), classes.begin() + begin);
   }
   return classes;
 }

@@ -44,10 +44,12 @@ struct rmsprop {
 using optimizer = std::variant<sgd, adam, adamw, rmsprop>;
 
 // Throws value_error for a number outside its range.
-inline void validate(const optimizer& method);
+template <std::same_as<optimizer> Method>
+void validate(const Method& method);
 
 // The part of the parameters that decays per unit of learning rate; 0 but for adamw.
-inline float weight_decay(const optimizer& method) {
+template <std::same_as<optimizer> Method>
+float weight_decay(const Method& method) {
   const auto* decoupled = std::get_if<adamw>(&method);
   return decoupled != nullptr ? decoupled->weight_decay : 0.0f;
 }
@@ -118,7 +120,8 @@ inline void validate(const rmsprop& m) {
 
 }  // namespace detail
 
-inline void validate(const optimizer& method) {
+template <std::same_as<optimizer> Method>
+void validate(const Method& method) {
   std::visit([](const auto& m) { detail::validate(m); }, method);
 }
 

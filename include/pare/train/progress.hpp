@@ -1,6 +1,7 @@
 // What to tell while training.
 #pragma once
 
+#include <concepts>
 #include <cstdio>
 #include <ostream>
 
@@ -9,7 +10,8 @@
 namespace pare {
 
 // A function for training_options::progress that prints a line per epoch. The stream must outlive it.
-inline std::function<void(const epoch_report&)> print_progress(std::ostream& out) {
+template <std::derived_from<std::ostream> Stream>
+std::function<void(const epoch_report&)> print_progress(Stream& out) {
   return [&out](const epoch_report& done) {
     char text[64];
     const auto print = [&](const char* format, auto... values) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <numbers>
 #include <variant>
 
@@ -50,7 +51,8 @@ struct learning_rate_schedule {
 };
 
 // Throws value_error for a number outside its range.
-inline void validate(const learning_rate_schedule& schedule);
+template <std::same_as<learning_rate_schedule> Schedule>
+void validate(const Schedule& schedule);
 
 namespace detail {
 
@@ -118,7 +120,8 @@ struct plateau {
 
 }  // namespace detail
 
-inline void validate(const learning_rate_schedule& schedule) {
+template <std::same_as<learning_rate_schedule> Schedule>
+void validate(const Schedule& schedule) {
   std::visit([](const auto& shape) { detail::validate(shape); }, schedule.shape);
   detail::require<value_error>(schedule.warm_up >= 0 && detail::is_finite(schedule.warm_up), "warm_up is ",
                                schedule.warm_up, " epochs, must be finite and not negative");
@@ -126,7 +129,8 @@ inline void validate(const learning_rate_schedule& schedule) {
 
 // The factor of the learning rate when `epoch` epochs of `epochs` are done, fractions of one counted; that of
 // plateau_rate, which depends on losses, comes on top.
-inline double rate_factor(const learning_rate_schedule& schedule, double epoch, double epochs) {
+template <std::same_as<learning_rate_schedule> Schedule>
+double rate_factor(const Schedule& schedule, double epoch, double epochs) {
   if (epoch < schedule.warm_up) return epoch / schedule.warm_up;
   const double done = epoch - schedule.warm_up;
   const double part = std::min(1.0, done / std::max(epochs - schedule.warm_up, 1e-9));

@@ -21,7 +21,8 @@ class training_engine {
  public:
   // All must outlive the engine; the model gives the shape only.
   training_engine(const Model& model, index_t samples, const training_options& options, state& from)
-      : options_(options),
+      : shape_(model),
+        options_(options),
         state_(from),
         samples_(samples),
         teacher_(options.distillation.logits),
@@ -50,7 +51,7 @@ class training_engine {
       const auto& shadow = state_.values[l];
       const bool same = effective_[l].size() == 0;
       layers_.push_back({same ? &shadow.weights : &effective_[l], options_.variational ? &variance_[l] : nullptr,
-                         &shadow.bias, functions_[l]});
+                         &shadow.bias, shape_.layers[l].function});
       write_effective(l, {0, shadow.weights.rows()});
     }
   }
@@ -88,7 +89,6 @@ class training_engine {
     const regularization& r = options_.regularization;
     const input_change change{l == 0 ? r.input_dropout : r.dropout, constraint.inputs};
     pass_.layers.emplace_back(layer, l == 0, change, options_.variational.has_value(), capacity);
-    functions_.push_back(layer.function);
     const bool removed_are_trained = is_straight_through(options_, l) && state_.masks[l].size() > 0;
     const bool copied = removed_are_trained || constraint.quantizer.index() != 0;
     effective_.emplace_back(copied ? layer.outputs() : 0, copied ? layer.inputs() : 0);
@@ -146,7 +146,8 @@ class training_engine {
     pass_.backward(layers_, part, mine.buffers);
   }
 
-  void gather(const dataset& data, std::span<const index_t> samples, share part) {
+  template <std::same_as<dataset> Data>
+  void gather(const Data& data, std::span<const index_t> samples, share part) {
     auto inputs = pass_.inputs(0, part);
     auto targets = columns(targets_, part);
     if (data.classes > 0) targets.setZero();
@@ -314,6 +315,7 @@ class training_engine {
     visit(slice(layers.bias, rows)...);
   }
 
+  const Model& shape_;
   const training_options& options_;
   state& state_;
   index_t samples_;
@@ -322,7 +324,6 @@ class training_engine {
   std::vector<shard> shards_;
   decltype(state::values) gradients_;
   backpropagation<typename decltype(Model::layers)::value_type> pass_;
-  std::vector<activation> functions_;
   std::vector<effective_layer> layers_;
   std::vector<weights> effective_;  // empty where shadow weights are effective
   std::vector<weights> variance_;   // sigma^2

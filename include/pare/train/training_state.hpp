@@ -57,8 +57,7 @@ layer_parameters first_parameters(const Layer& layer, const training_options& op
   if (!is_straight_through(options, index)) values.weights = visible;
   values.levels = first_levels(constraint.quantizer, visible);
   if (options.variational)
-    values.log_variance =
-        row_major_matrix::Constant(visible.rows(), visible.cols(), options.variational->first_log_variance);
+    values.log_variance.setConstant(visible.rows(), visible.cols(), options.variational->first_log_variance);
   return values;
 }
 
@@ -82,7 +81,7 @@ training_state first_state(const Model& model, const training_options& options) 
 // Where a variational layer keeps weights: log alpha below the threshold.
 template <std::same_as<layer_parameters> Layer>
 mask variational_mask(const Layer& layer, float threshold) {
-  const row_major_matrix ratio = log_alpha(layer.weights.array(), layer.log_variance.array());
+  const auto ratio = log_alpha(layer.weights.array(), layer.log_variance.array()).eval();
   mask kept(ratio.rows(), ratio.cols());
   for (index_t row = 0; row < ratio.rows(); ++row)
     for (index_t col = 0; col < ratio.cols(); ++col) kept.set(row, col, ratio(row, col) < threshold);
@@ -105,7 +104,7 @@ void write_result(const parameters& from, const std::vector<mask>& masks, const 
 template <std::same_as<mlp> Model>
 double density(const Model& model) {
   index_t nonzero = 0, size = 0;
-  for (const dense_layer& layer : model.layers) {
+  for (const auto& layer : model.layers) {
     nonzero += (layer.weights.array() != 0.0f).count();
     size += layer.weights.size();
   }
