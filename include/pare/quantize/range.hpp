@@ -45,8 +45,8 @@ struct extremes {
 inline extremes find_extremes(std::span<const float> values, const quantize_options& options) {
   if (values.empty()) return {};
   // Lane by lane, which compiles to vectors.
-  constexpr std::size_t lanes = 16;
-  std::array<float, lanes> low, high;
+  constexpr std::size_t width = 16;
+  std::array<float, width> low, high;
   low.fill(values.front());
   high.fill(values.front());
   const auto widen = [&](std::size_t lane, float value) {
@@ -54,8 +54,8 @@ inline extremes find_extremes(std::span<const float> values, const quantize_opti
     high[lane] = value > high[lane] ? value : high[lane];
   };
   std::size_t i = 0;
-  for (; values.size() - i >= lanes; i += lanes)
-    for (std::size_t lane = 0; lane < lanes; ++lane) widen(lane, values[i + lane]);
+  for (; values.size() - i >= width; i += width)
+    for (std::size_t lane = 0; lane < width; ++lane) widen(lane, values[i + lane]);
   for (; i < values.size(); ++i) widen(0, values[i]);
   extremes found{static_cast<double>(*std::min_element(low.begin(), low.end())),
                  static_cast<double>(*std::max_element(high.begin(), high.end()))};

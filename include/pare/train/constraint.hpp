@@ -35,7 +35,7 @@ struct layer_quantization {
 };
 
 // Constraints that keep the weights of masks, one per layer, and nothing more.
-template <std::same_as<std::vector<mask>> Masks>
+template <std::same_as<std::vector<mask>> Masks = std::vector<mask>>
 std::vector<weight_constraint> keep(Masks masks) {
   std::vector<weight_constraint> constraints;
   for (auto& each : masks) constraints.push_back({std::move(each)});

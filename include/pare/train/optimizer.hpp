@@ -44,12 +44,11 @@ struct rmsprop {
 using optimizer = std::variant<sgd, adam, adamw, rmsprop>;
 
 // Throws value_error for a number outside its range.
-template <std::same_as<optimizer> Method>
+template <std::same_as<optimizer> Method = optimizer>
 void validate(const Method& method);
 
 // The part of the parameters that decays per unit of learning rate; 0 but for adamw.
-template <std::same_as<optimizer> Method>
-float weight_decay(const Method& method) {
+inline float weight_decay(const optimizer& method) {
   const auto* decoupled = std::get_if<adamw>(&method);
   return decoupled != nullptr ? decoupled->weight_decay : 0.0f;
 }

@@ -51,7 +51,7 @@ struct learning_rate_schedule {
 };
 
 // Throws value_error for a number outside its range.
-template <std::same_as<learning_rate_schedule> Schedule>
+template <std::same_as<learning_rate_schedule> Schedule = learning_rate_schedule>
 void validate(const Schedule& schedule);
 
 namespace detail {
@@ -129,7 +129,7 @@ void validate(const Schedule& schedule) {
 
 // The factor of the learning rate when `epoch` epochs of `epochs` are done, fractions of one counted; that of
 // plateau_rate, which depends on losses, comes on top.
-template <std::same_as<learning_rate_schedule> Schedule>
+template <std::same_as<learning_rate_schedule> Schedule = learning_rate_schedule>
 double rate_factor(const Schedule& schedule, double epoch, double epochs) {
   if (epoch < schedule.warm_up) return epoch / schedule.warm_up;
   const double done = epoch - schedule.warm_up;
