@@ -2,11 +2,12 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <span>
 #include <vector>
+
+#include <Eigen/Core>
 
 #include <pare/quantize/options.hpp>
 
@@ -44,22 +45,9 @@ struct extremes {
 // The range that must be representable: of the values, or of those within the percentile.
 inline extremes find_extremes(std::span<const float> values, const quantize_options& options) {
   if (values.empty()) return {};
-  // Lane by lane, which compiles to vectors.
-  constexpr std::size_t width = 16;
-  std::array<float, width> low, high;
-  low.fill(values.front());
-  high.fill(values.front());
-  const auto widen = [&](std::size_t lane, float value) {
-    low[lane] = value < low[lane] ? value : low[lane];
-    high[lane] = value > high[lane] ? value : high[lane];
-  };
-  std::size_t i = 0;
-  for (; values.size() - i >= width; i += width)
-    for (std::size_t lane = 0; lane < width; ++lane) widen(lane, values[i + lane]);
-  for (; i < values.size(); ++i) widen(0, values[i]);
-  extremes found{static_cast<double>(*std::min_element(low.begin(), low.end())),
-                 static_cast<double>(*std::max_element(high.begin(), high.end()))};
-  // Which of the zeros of either sign is found depends on the lanes.
+  const Eigen::Map<const Eigen::ArrayXf> all(values.data(), static_cast<index_t>(values.size()));
+  extremes found{static_cast<double>(all.minCoeff()), static_cast<double>(all.maxCoeff())};
+  // Which of the zeros of either sign Eigen finds depends on where the values lie in memory.
   if (found.low == found.high) found.low = found.high = static_cast<double>(values.front());
   if (options.range == range::percentile) {
     const double limit = magnitude_percentile(values, options.percentile);

@@ -45,8 +45,9 @@ class code_packer {
     for (index_t p = 0; p < layout_.panels; ++p) {
       std::byte* panel = out.data() + layout_.panels_at + p * layout_.panel_bytes;
       write_parameters(panel, p);
-      for (index_t step = 0; step < layout_.steps; ++step)
-        write_step(panel + layout_.values_at, q_.bits, layout_.steps, step, steps_.codes(p, step));
+      for (index_t step = 0; step < layout_.steps;)
+        for (const step_codes_array& codes : steps_.gather(p, step, layout_.steps - step))
+          write_step(panel + layout_.values_at, q_.bits, layout_.steps, step++, codes);
     }
     return {q_.rows, q_.cols, format_, std::move(out).finish()};
   }
@@ -90,16 +91,21 @@ class code_packer {
   };
 
   void list_with_masks(index_t panel, listed_panels& listed) {
-    for (index_t step = 0; step < layout_.steps; ++step) {
-      std::uint64_t nonzeros = steps_.nonzeros(panel, step);
-      const std::size_t at = listed.index.size();
-      listed.index.resize(at + sizeof nonzeros);
-      put(listed.index.data() + at, nonzeros);
-      const step_codes_array& codes = steps_.codes(panel, step);
-      for (; nonzeros != 0; nonzeros &= nonzeros - 1)
-        listed.codes.push_back(codes[static_cast<std::size_t>(std::countr_zero(nonzeros))]);
-    }
-    listed.codes.resize(static_cast<std::size_t>(steps_of(static_cast<index_t>(listed.codes.size())) * step_codes));
+    const std::size_t masks = listed.index.size();
+    listed.index.resize(masks + static_cast<std::size_t>(layout_.steps * 8));
+    std::size_t size = listed.codes.size();
+    listed.codes.resize(size + static_cast<std::size_t>(layout_.steps * step_codes));
+    for (index_t step = 0; step < layout_.steps;)
+      for (const step_codes_array& codes : steps_.gather(panel, step, layout_.steps - step)) {
+        const std::uint64_t nonzeros = steps_.nonzeros(panel, step, codes);
+        put(listed.index.data() + masks + step++ * 8, nonzeros);
+        for (std::size_t i = 0; i < codes.size(); ++i) {
+          listed.codes[size] = codes[i];
+          size += nonzeros >> i & 1;
+        }
+      }
+    listed.codes.resize(size);
+    listed.codes.resize(static_cast<std::size_t>(steps_of(static_cast<index_t>(size)) * step_codes));
   }
 
   // The nonzeros of a row in a block.
@@ -126,18 +132,19 @@ class code_packer {
   // Returns the steps that the row with the most nonzeros takes.
   std::size_t list_block(index_t panel, index_t block, std::array<row_list, panel_rows>& rows) {
     for (row_list& row : rows) row.size = 0;
-    const index_t first = layout_.block_step(block);
-    std::size_t most = 0;
-    for (index_t step = first; step < first + layout_.steps_in_block(block); ++step) {
-      const step_codes_array& codes = steps_.codes(panel, step);
-      for (std::uint64_t left = steps_.nonzeros(panel, step); left != 0; left &= left - 1) {
-        const int i = std::countr_zero(left);
-        row_list& row = rows[static_cast<std::size_t>(i / step_cols)];
-        row.positions[row.size] = static_cast<std::uint8_t>((step - first) * step_cols + i % step_cols);
-        row.codes[row.size++] = codes[static_cast<std::size_t>(i)];
-        most = std::max(most, row.size);
+    const index_t first = layout_.block_step(block), count = layout_.steps_in_block(block);
+    for (index_t done = 0; done < count;)
+      for (const step_codes_array& codes : steps_.gather(panel, first + done, count - done)) {
+        for (std::uint64_t left = steps_.nonzeros(panel, first + done, codes); left != 0; left &= left - 1) {
+          const int i = std::countr_zero(left);
+          row_list& row = rows[static_cast<std::size_t>(i / step_cols)];
+          row.positions[row.size] = static_cast<std::uint8_t>(done * step_cols + i % step_cols);
+          row.codes[row.size++] = codes[static_cast<std::size_t>(i)];
+        }
+        ++done;
       }
-    }
+    std::size_t most = 0;
+    for (const row_list& row : rows) most = std::max(most, row.size);
     return (most + step_cols - 1) / step_cols;
   }
 

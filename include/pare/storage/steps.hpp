@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <span>
 
 #include <pare/quantize/codes.hpp>
 #include <pare/storage/panel.hpp>
@@ -35,19 +36,37 @@ class code_steps {
     return q_.scheme == scheme::asymmetric ? 0 : 1 << (q_.bits - 1) >> (q_.bits == 1);
   }
 
-  // The codes of a step of a panel. Steps are best asked for in turn.
-  const step_codes_array& codes(index_t panel, index_t step) {
-    if (panel != panel_ || step < first_ || step >= first_ + gathered_steps) gather(panel, step);
-    return gathered_[static_cast<std::size_t>(step - first_)];
+  // The codes of the first of `count` steps of a panel from `first` on, at least one and as many as are read together;
+  // there until the next call. What is padding has the code of zero.
+  [[gnu::noinline]] std::span<const step_codes_array> gather(index_t panel, index_t first, index_t count) {
+    const auto size = static_cast<std::size_t>(std::min(gathered_steps, count));
+    std::array<column_range, gathered_steps> columns;
+    bool whole = q_.rows - panel * panel_rows >= panel_rows;
+    for (std::size_t s = 0; s < size; ++s) {
+      columns[s] = columns_of(first + static_cast<index_t>(s));
+      whole = whole && columns[s].end - columns[s].begin == step_cols;
+    }
+    if (!whole) std::memset(gathered_.data(), zero_code(), sizeof gathered_);
+    const index_t rows = std::min(panel_rows, q_.rows - panel * panel_rows);
+    const std::uint8_t* row = q_.codes.data() + panel * panel_rows * q_.cols;
+    for (index_t r = 0; r < rows; ++r, row += q_.cols)
+      for (std::size_t s = 0; s < size; ++s) {
+        std::uint8_t* const out = gathered_[s].data() + r * step_cols;
+        if (whole)
+          std::memcpy(out, row + columns[s].begin, step_cols);
+        else
+          std::copy(row + columns[s].begin, row + columns[s].end, out);
+      }
+    return {gathered_.data(), size};
   }
 
   // Bit i is set where weight i of a step is there and not zero.
-  std::uint64_t nonzeros(index_t panel, index_t step) {
-    const step_codes_array& all = codes(panel, step);
+  std::uint64_t nonzeros(index_t panel, index_t step, const step_codes_array& codes) {
     std::uint64_t bits = 0;
-    for (std::size_t i = 0; i < all.size(); ++i) bits |= std::uint64_t{nonzero_[all[i]]} << i;
+    for (std::size_t i = 0; i < codes.size(); ++i) bits |= std::uint64_t{nonzero_[codes[i]]} << i;
     const index_t group = step / layout_.group_steps;
-    if (group != group_) {
+    if (panel != panel_ || group != group_) {
+      panel_ = panel;
       group_ = group;
       zero_rows_ = zero_rows(panel, group);
     }
@@ -67,31 +86,6 @@ class code_steps {
     const index_t group = step / layout_.group_steps;
     const index_t begin = group * group_size_ + (step - group * layout_.group_steps) * step_cols;
     return {begin, std::min({begin + step_cols, (group + 1) * group_size_, q_.cols})};
-  }
-
-  // Steps of a panel from `first` on; what is padding has the code of zero.
-  [[gnu::noinline]] void gather(index_t panel, index_t first) {
-    if (panel != panel_) group_ = -1;
-    panel_ = panel;
-    first_ = first;
-    const auto count = static_cast<std::size_t>(std::min(gathered_steps, layout_.steps - first));
-    std::array<column_range, gathered_steps> columns;
-    bool whole = q_.rows - panel * panel_rows >= panel_rows;
-    for (std::size_t s = 0; s < count; ++s) {
-      columns[s] = columns_of(first + static_cast<index_t>(s));
-      whole = whole && columns[s].end - columns[s].begin == step_cols;
-    }
-    if (!whole) std::memset(gathered_.data(), zero_code(), sizeof gathered_);
-    const index_t rows = std::min(panel_rows, q_.rows - panel * panel_rows);
-    const std::uint8_t* row = q_.codes.data() + panel * panel_rows * q_.cols;
-    for (index_t r = 0; r < rows; ++r, row += q_.cols)
-      for (std::size_t s = 0; s < count; ++s) {
-        std::uint8_t* const out = gathered_[s].data() + r * step_cols;
-        if (whole)
-          std::memcpy(out, row + columns[s].begin, step_cols);
-        else
-          std::copy(row + columns[s].begin, row + columns[s].end, out);
-      }
   }
 
   // Rows of a panel whose weights in a group are all zero, by a scale of zero: their bits in a step's mask.
@@ -122,8 +116,7 @@ class code_steps {
   std::array<bool, 256> nonzero_{};  // whether a code stands for another level than zero
 
   std::array<step_codes_array, gathered_steps> gathered_;
-  index_t panel_ = -1, first_ = 0;  // of which they are
-  index_t group_ = -1;              // of that panel, of which zero_rows_ are
+  index_t panel_ = -1, group_ = -1;  // of which zero_rows_ are
   std::uint64_t zero_rows_ = 0;
 };
 
