@@ -53,7 +53,7 @@ inline void rans_encode(std::span<const std::uint8_t> symbols, std::span<const s
   const std::size_t begin = out.size();
   out.resize(begin + sizeof states + 2 * words.size());
   std::memcpy(out.data() + begin, states.data(), sizeof states);
-  std::memcpy(out.data() + begin + sizeof states, words.data(), 2 * words.size());
+  std::copy_n(reinterpret_cast<const std::byte*>(words.data()), 2 * words.size(), out.data() + begin + sizeof states);
 }
 
 }  // namespace pare::detail
