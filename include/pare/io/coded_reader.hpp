@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <pare/io/coded_file.hpp>
+#include <pare/io/pare_sample.hpp>
 #include <pare/storage/symbol_decoder.hpp>
 
 namespace pare::detail {

@@ -8,7 +8,8 @@
 #include <span>
 #include <vector>
 
-#include <pare/io/pare_sample.hpp>
+#include <pare/io/coding.hpp>
+#include <pare/nn/network.hpp>
 
 namespace pare {
 

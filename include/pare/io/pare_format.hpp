@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include <pare/io/pare_sample.hpp>
+#include <pare/io/coding.hpp>
+#include <pare/nn/network.hpp>
 
 namespace pare::detail {
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <bit>
-#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -10,22 +9,7 @@
 #include <pare/nn/network.hpp>
 #include <pare/train/random.hpp>
 
-namespace pare {
-
-// How a file holds a network; the same network comes back from each.
-enum class coding : std::uint16_t {
-  mapped = 1,  // as it lies in memory: used where the file is mapped
-  small = 2,   // the fewest bytes: an adaptive coder, decoded at some 20 million weights per second
-  fast = 3,    // few bytes: static frequencies, decoded at some 200 million weights per second
-};
-
-struct save_options {
-  // The input [inputs] that is recorded with its output; empty means numbers in [-1, 1) that are always the same.
-  std::span<const float> sample = {};
-  pare::coding coding = coding::mapped;
-};
-
-namespace detail {
+namespace pare::detail {
 
 // Whatever NaN comes out of a machine is recorded as the same one.
 inline std::uint32_t result_bits(float value) {
@@ -63,5 +47,4 @@ void require_modest_residuals(const network& net, std::uint64_t length) {
                  " bytes per sample, a file of ", length, " bytes may have ", 64 * length);
 }
 
-}  // namespace detail
-}  // namespace pare
+}  // namespace pare::detail
