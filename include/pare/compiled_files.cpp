@@ -3,17 +3,17 @@
 #include <pare/io/pare_reader.hpp>
 #include <pare/io/pare_writer.hpp>
 
-namespace pare::detail {
+namespace pare::detail::library {
 
-void compiled_save(const network& net, const std::filesystem::path& file, const save_options& options) {
-  write_pare(net, file, options);
+void write_pare(const network& net, const std::filesystem::path& file, const save_options& options) {
+  detail::write_pare(net, file, options);
 }
-std::vector<std::byte> compiled_encode(const network& net, const save_options& options) {
-  return encode_pare(net, options);
+std::vector<std::byte> encode_pare(const network& net, const save_options& options) {
+  return detail::encode_pare(net, options);
 }
-std::size_t compiled_coded_size(const network& net, coding how) { return size_of_coded(net, how); }
-network compiled_load(const std::filesystem::path& file) { return read_pare(file); }
-network compiled_load(std::span<const std::byte> file) { return read_pare(file); }
-void compiled_verify(const std::filesystem::path& file) { verify_pare(file); }
+std::size_t size_of_coded(const network& net, coding how) { return detail::size_of_coded(net, how); }
+network read_pare(const std::filesystem::path& file) { return detail::read_pare(file); }
+network read_pare(std::span<const std::byte> file) { return detail::read_pare(file); }
+void verify_pare(const std::filesystem::path& file) { detail::verify_pare(file); }
 
-}  // namespace pare::detail
+}  // namespace pare::detail::library

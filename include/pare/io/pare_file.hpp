@@ -44,62 +44,47 @@ network load(std::span<const std::byte> file);
 // a coded file a hash of them. Throws format_error naming what differs, and whatever load throws.
 void verify(const std::filesystem::path& file);
 
-namespace detail {
+namespace detail::library {
 
-// The same, in the library pare::kernels.
-void compiled_save(const network& net, const std::filesystem::path& file, const save_options& options);
-std::vector<std::byte> compiled_encode(const network& net, const save_options& options);
-std::size_t compiled_coded_size(const network& net, coding how);
-network compiled_load(const std::filesystem::path& file);
-network compiled_load(std::span<const std::byte> file);
-void compiled_verify(const std::filesystem::path& file);
+// The functions of pare_writer.hpp and pare_reader.hpp that are called below, in the library pare::kernels.
+void write_pare(const network& net, const std::filesystem::path& file, const save_options& options);
+std::vector<std::byte> encode_pare(const network& net, const save_options& options);
+std::size_t size_of_coded(const network& net, coding how);
+network read_pare(const std::filesystem::path& file);
+network read_pare(std::span<const std::byte> file);
+void verify_pare(const std::filesystem::path& file);
 
-}  // namespace detail
+}  // namespace detail::library
 }  // namespace pare
 
-#if !defined(PARE_KERNELS_COMPILED)
+#if defined(PARE_KERNELS_COMPILED)
+namespace pare::detail {
+namespace file_code = library;
+}
+#else
 #include <pare/io/pare_reader.hpp>
 #include <pare/io/pare_writer.hpp>
+namespace pare::detail {
+namespace file_code = pare::detail;
+}
 #endif
 
 namespace pare {
 
-#if defined(PARE_KERNELS_COMPILED)
-
 template <std::same_as<network> Network>
 void save(const Network& net, const std::filesystem::path& file, const save_options& options) {
-  detail::compiled_save(net, file, options);
+  detail::file_code::write_pare(net, file, options);
 }
 template <std::same_as<network> Network>
 std::vector<std::byte> encode(const Network& net, const save_options& options) {
-  return detail::compiled_encode(net, options);
+  return detail::file_code::encode_pare(net, options);
 }
 template <std::same_as<network> Network>
 std::size_t coded_size(const Network& net, coding how) {
-  return detail::compiled_coded_size(net, how);
+  return detail::file_code::size_of_coded(net, how);
 }
-inline network load(const std::filesystem::path& file) { return detail::compiled_load(file); }
-inline network load(std::span<const std::byte> file) { return detail::compiled_load(file); }
-inline void verify(const std::filesystem::path& file) { detail::compiled_verify(file); }
-
-#else
-
-template <std::same_as<network> Network>
-void save(const Network& net, const std::filesystem::path& file, const save_options& options) {
-  detail::write_pare(net, file, options);
-}
-template <std::same_as<network> Network>
-std::vector<std::byte> encode(const Network& net, const save_options& options) {
-  return detail::encode_pare(net, options);
-}
-template <std::same_as<network> Network>
-std::size_t coded_size(const Network& net, coding how) {
-  return detail::size_of_coded(net, how);
-}
-inline network load(const std::filesystem::path& file) { return detail::read_pare(file); }
-inline network load(std::span<const std::byte> file) { return detail::read_pare(file); }
-inline void verify(const std::filesystem::path& file) { detail::verify_pare(file); }
-
-#endif
+inline network load(const std::filesystem::path& file) { return detail::file_code::read_pare(file); }
+inline network load(std::span<const std::byte> file) { return detail::file_code::read_pare(file); }
+inline void verify(const std::filesystem::path& file) { detail::file_code::verify_pare(file); }
 
 }  // namespace pare
