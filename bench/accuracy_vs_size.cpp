@@ -210,7 +210,7 @@ bench::result measure(const candidate& from, int bits, const std::filesystem::pa
   row.storage = storage_of(loaded);
   row.memory_bytes = static_cast<std::int64_t>(loaded.bytes());
   row.disk_bytes = static_cast<std::int64_t>(std::filesystem::file_size(file));
-  const Eigen::MatrixXf logits = bench::run_all(loaded, test.inputs);
+  const Eigen::MatrixXf logits = pare::logits_of(loaded, test.inputs);
   if (reference.size() == 0) reference = logits;
   row.test_error = bench::error_rate(logits, test.labels);
   row.output_error = static_cast<double>((logits - reference).norm() / reference.norm());

@@ -1,8 +1,11 @@
 // The smallest file of LeNet-300-100: trains, prunes, quantizes and codes it for several seeds, and tests what comes
 // back from each file. A table, and CSV, JSON and SVG files.
 
+#include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -100,7 +103,7 @@ struct candidate {
 candidate shrink(const bench::lenet300& run, index_t kept, const pare::dataset& held_out) {
   say(fmt::format("  keeping about {} weights:", kept));
   candidate result{run.shrunk_to(kept), 0, 0};
-  result.error = bench::error_rate(bench::run_all(result.net, held_out.inputs), held_out.labels);
+  result.error = bench::error_rate(pare::logits_of(result.net, held_out.inputs), held_out.labels);
   result.bytes = static_cast<index_t>(pare::coded_size(result.net, pare::coding::small));
   say(fmt::format("    {} bytes, {:.2f} % wrong of those held out", result.bytes, 100 * result.error));
   return result;
@@ -136,7 +139,7 @@ bench::lenet300_result measure(const candidate& from, const std::filesystem::pat
   const pare::mlp model = to_mlp(loaded);
   bench::lenet300_result row;
   row.validation_error = from.error;
-  row.test_error = bench::error_rate(bench::run_all(loaded, test.inputs), test.labels);
+  row.test_error = bench::error_rate(pare::logits_of(loaded, test.inputs), test.labels);
   row.bytes = static_cast<std::int64_t>(std::filesystem::file_size(file));
   row.weights = bench::lenet300::nonzeros(model);
   row.widths = std::to_string(pare::compact(model).live_inputs.size());
@@ -144,12 +147,14 @@ bench::lenet300_result measure(const candidate& from, const std::filesystem::pat
   return row;
 }
 
+// Images that are held out of training, to choose by.
+index_t held_out_samples(const pare::dataset& train) { return std::min<index_t>(5000, train.samples() / 10); }
+
 bench::lenet300_result run_seed(const options& chosen, const bench::recipe& steps, const pare::dataset_split& data,
                                 std::uint64_t seed, pare::executor& threads) {
   const auto begin = std::chrono::steady_clock::now();
   say(fmt::format("\nSeed {}:", seed));
-  const pare::dataset_split training =
-      hold_out_random(data.train, std::min<index_t>(5000, data.train.samples() / 10), seed);
+  const pare::dataset_split training = hold_out_random(data.train, held_out_samples(data.train), seed);
   const auto side = static_cast<index_t>(std::lround(std::sqrt(static_cast<double>(data.train.features()))));
   std::optional<pare::augmentation_cache<pare::dataset>> augmented;
   bench::lenet300::images_of_epoch images;
@@ -175,7 +180,7 @@ void run(const options& chosen) {
   const bench::recipe steps = recipe_of(chosen);
   const pare::dataset_split data = load_data(chosen);
   bench::lenet300_report report{data.test.name, chosen.track, 0, 0, data.test.samples(), {}};
-  report.held_out_samples = std::min<index_t>(5000, data.train.samples() / 10);
+  report.held_out_samples = held_out_samples(data.train);
   report.training_samples = data.train.samples() - report.held_out_samples;
   for (int i = 0; i < chosen.seeds; ++i)
     report.rows.push_back(run_seed(chosen, steps, data, chosen.first_seed + static_cast<std::uint64_t>(i), threads));

@@ -22,24 +22,10 @@ struct distillation {
   bool is_on() const { return logits.size() > 0 || teacher != nullptr; }
 };
 
-// The outputs [outputs, samples] of a network for all samples of a data set, in batches. Throws shape_error for samples
-// of another size than it takes.
-template <std::same_as<network> Network, std::same_as<dataset> Data>
-Eigen::MatrixXf teacher_logits(const Network& teacher, const Data& data, executor* threads = nullptr) {
-  constexpr index_t batch = 256;
-  detail::require<shape_error>(data.features() == teacher.inputs(), data.name, ": samples have ", data.features(),
-                               " features, the teacher takes ", teacher.inputs());
-  decltype(Data::inputs) logits(teacher.outputs(), data.samples());
-  workspace room = teacher.workspace(batch);
-  for (index_t begin = 0; begin < data.samples(); begin += batch) {
-    const index_t count = std::min(batch, data.samples() - begin);
-    teacher.run(data.inputs.middleCols(begin, count), logits.middleCols(begin, count), room, threads);
-  }
-  return logits;
-}
-
-template <std::same_as<mlp> Model>
-Eigen::MatrixXf teacher_logits(const Model& teacher, const dataset& data, executor* threads = nullptr) {
+// The logits [classes, samples] of a perceptron or a network for all samples of a data set, in batches. Throws
+// shape_error for samples of another size than it takes.
+template <class Teacher>
+Eigen::MatrixXf teacher_logits(const Teacher& teacher, const dataset& data, executor* threads = nullptr) {
   return logits_of(teacher, data.inputs, threads);
 }
 

@@ -1,9 +1,9 @@
-// How well a perceptron does on a data set.
+// Outputs for all samples of a data set, and how well a perceptron does on it.
 #pragma once
 
 #include <limits>
 
-#include <pare/kernels/executor.hpp>
+#include <pare/nn/network.hpp>
 #include <pare/train/loss.hpp>
 #include <pare/train/mlp.hpp>
 
@@ -23,6 +23,21 @@ Eigen::MatrixXf logits_of(const Model& model, const Inputs& inputs, executor* th
     logits.middleCols(begin, count) = detail::run_layers(model, inputs.middleCols(begin, count));
   };
   workers.for_each(static_cast<int>((inputs.cols() + batch - 1) / batch), run);
+  return logits;
+}
+
+// The same of a network, whose bits depend neither on the batches nor on the threads.
+template <std::same_as<network> Network, std::same_as<Eigen::MatrixXf> Inputs>
+Eigen::MatrixXf logits_of(const Network& net, const Inputs& inputs, executor* threads = nullptr) {
+  constexpr index_t batch = 256;
+  detail::require<shape_error>(inputs.rows() == net.inputs(), "samples have ", inputs.rows(),
+                               " features, the network takes ", net.inputs());
+  Inputs logits(net.outputs(), inputs.cols());
+  workspace room = net.workspace(batch);
+  for (index_t begin = 0; begin < inputs.cols(); begin += batch) {
+    const index_t count = std::min(batch, inputs.cols() - begin);
+    net.run(inputs.middleCols(begin, count), logits.middleCols(begin, count), room, threads);
+  }
   return logits;
 }
 
