@@ -15,8 +15,6 @@ using pare::detail::row_major_matrix;
 
 namespace {
 
-constexpr double float_eps = std::numeric_limits<float>::epsilon();
-
 double rounded(double w, double step, double levels) {
   return step * std::nearbyint(std::min(std::max(w / step, -levels), levels));
 }

@@ -13,8 +13,6 @@ using pare::index_t;
 
 namespace {
 
-constexpr double float_eps = std::numeric_limits<float>::epsilon();
-
 // The loss of one sample, from its definition.
 double of_sample(const pare::loss& of, const Eigen::VectorXd& z, const Eigen::VectorXd& t) {
   const double count = static_cast<double>(z.size());
@@ -69,10 +67,7 @@ TEST_CASE("every loss and its gradient are those of double precision, scaled by 
   const double h = 1e-5;  // error h^2/6 f''' + 2^-52 f / h, below 1e-9
   for (index_t j = 0; j < 7; ++j)
     for (index_t i = 0; i < 5; ++i) {
-      MatrixXd above = z, below = z;
-      above(i, j) += h;
-      below(i, j) -= h;
-      const double slope = (oracle(of, above, t, 0.25) - oracle(of, below, t, 0.25)) / (2 * h);
+      const double slope = central_difference([&](const MatrixXd& at) { return oracle(of, at, t, 0.25); }, z, i, j, h);
       CHECK(std::abs(static_cast<double>(gradient(i, j)) - slope) <= 0.25 * float_eps * (5 + 8) * size + 1e-9);
     }
 }

@@ -11,8 +11,6 @@ using Eigen::ArrayXf;
 
 namespace {
 
-constexpr double float_eps = std::numeric_limits<float>::epsilon();
-
 // Parameters with the memories of an optimizer.
 struct stepped {
   explicit stepped(const ArrayXf& start) : w(start), first(ArrayXf::Zero(w.size())), second(first) {}

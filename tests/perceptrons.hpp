@@ -10,8 +10,6 @@
 
 #include "support.hpp"
 
-inline constexpr double float_eps = std::numeric_limits<float>::epsilon();
-
 inline double apply(pare::activation function, double x) {
   switch (function) {
     case pare::activation::relu: return x > 0 ? x : 0;

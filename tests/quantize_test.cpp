@@ -23,7 +23,7 @@ namespace {
 
 constexpr scheme schemes[] = {scheme::symmetric, scheme::asymmetric, scheme::two_level};
 constexpr range ranges[] = {range::min_max, range::percentile, range::squared_error};
-constexpr double float_eps = 0x1p-24;  // half a unit in the last place, relative
+constexpr double half_ulp = 0x1p-24;  // half a unit in the last place, relative
 
 // The offset that is added to the weights of a group with two_level.
 double shift_of(const quantized_codes& q, index_t row, index_t col) {
@@ -53,7 +53,7 @@ index_t badly_rounded(const quantized_codes& q, const Eigen::MatrixXf& w) {
         best = std::min(best, std::fabs(v - double{other.value(0, 0)}));
       }
       const double shift = std::fabs(shift_of(q, row, col));
-      const double tolerance = 2 * float_eps * (3 * (std::fabs(v) + shift) + shift + std::fabs(v) + chosen);
+      const double tolerance = 2 * half_ulp * (3 * (std::fabs(v) + shift) + shift + std::fabs(v) + chosen);
       bad += !(chosen <= best + tolerance);
     }
   return bad;
@@ -159,7 +159,7 @@ TEST_CASE("a searched range has no larger squared error than the extremes have")
         for (index_t row = 0; row < 4; ++row)
           for (index_t group = 0; group < plain.groups(); ++group) {
             const double allowed = storage_error(searched, row, group) + storage_error(plain, row, group) +
-                                   8 * float_eps * double{w.row(row).norm()};
+                                   8 * half_ulp * double{w.row(row).norm()};
             worse += !(norm_of_error(searched, w, row, group) <= norm_of_error(plain, w, row, group) + allowed);
           }
         INFO("bits " << bits << " scheme " << static_cast<int>(s) << " group_size " << group_size);
@@ -205,7 +205,7 @@ TEST_CASE("a single bit keeps the sign, with the mean magnitude as the scale tha
     const double mean = w.row(row).cast<double>().cwiseAbs().mean();
     for (index_t col = 0; col < 64; ++col) {
       CHECK(std::signbit(q.value(row, col)) == std::signbit(w(row, col)));
-      CHECK(std::fabs(std::fabs(double{q.value(row, col)}) - mean) <= 2 * float_eps * mean);
+      CHECK(std::fabs(std::fabs(double{q.value(row, col)}) - mean) <= 2 * half_ulp * mean);
     }
   }
 }
@@ -278,7 +278,7 @@ TEST_CASE("what is all zero or constant comes back as it was, but for one bit") 
         for (const range r : ranges) {
           const auto q = quantize_codes(w, {.bits = bits, .scheme = s, .granularity = granularity::row, .range = r});
           // At most the rounding of the scale, of a product and, by least squares, of a quotient of sums.
-          const double tolerance = 4 * float_eps * std::fabs(double{value});
+          const double tolerance = 4 * half_ulp * std::fabs(double{value});
           INFO("value " << value << " bits " << bits << " scheme " << static_cast<int>(s) << " range "
                         << static_cast<int>(r));
           for (const index_t col : {0, 39}) CHECK(std::fabs(double{q.value(1, col)} - double{value}) <= tolerance);

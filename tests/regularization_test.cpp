@@ -11,12 +11,6 @@ using Eigen::MatrixXf;
 using pare::detail::clipping_factor;
 using pare::detail::regularize;
 
-namespace {
-
-constexpr double float_eps = std::numeric_limits<float>::epsilon();
-
-}  // namespace
-
 TEST_CASE("the proximal step of l1 shrinks each weight and makes small ones zero") {
   MatrixXf w(1, 5);
   w << 1.0f, -1.0f, 0.25f, -0.125f, 0.0f;

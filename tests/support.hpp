@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <string>
 #include <utility>
@@ -10,6 +11,17 @@
 
 #include <pare/kernels/isa.hpp>
 #include <pare/tensor/error.hpp>
+
+inline constexpr double float_eps = std::numeric_limits<float>::epsilon();
+
+// The slope of f by x(i, j), up to h^2 / 6 f''' and the roundings of f over h.
+template <class Function>
+double central_difference(const Function& f, const Eigen::MatrixXd& x, Eigen::Index i, Eigen::Index j, double h) {
+  Eigen::MatrixXd above = x, below = x;
+  above(i, j) += h;
+  below(i, j) -= h;
+  return (f(above) - f(below)) / (2 * h);
+}
 
 // The message of the Error that a call throws, empty if it throws nothing. An error of another type fails the test.
 template <class Error = pare::error, class Call>
