@@ -1,4 +1,4 @@
-// Interleaved rANS with static frequencies: symbols of up to 8 bits, several hundred million per second.
+// Interleaved rANS with static frequencies: symbols of up to 8 bits, several at a time.
 // Duda 2013, "Asymmetric numeral systems", arXiv 1311.2540; interleaving: Giesen 2014, arXiv 1402.3392.
 #pragma once
 

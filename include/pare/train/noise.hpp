@@ -10,7 +10,7 @@
 namespace pare::detail {
 
 // Independent normal numbers of mean 0 and variance 1, up to 5.8 in magnitude (Box and Muller 1958, from uniform
-// numbers of 24 bits). About 3 ns each.
+// numbers of 24 bits).
 template <class Out>
 void fill_normal(random source, Out&& out) {
   constexpr int half = 64;
