@@ -5,6 +5,9 @@
 
 #include "support.hpp"
 
+// Compiled once, in training_runs.cpp.
+extern template class pare::trainer<>;
+
 inline bool same(const pare::mlp& a, const pare::mlp& b) {
   bool equal = a.layers.size() == b.layers.size();
   for (std::size_t i = 0; equal && i < a.layers.size(); ++i)

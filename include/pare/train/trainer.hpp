@@ -21,12 +21,7 @@ class trainer {
 
  public:
   // Throws value_error or shape_error for bad options, masks, data or models.
-  trainer(const Model& model, const dataset& data, training_options options = {})
-      : options_(checked(model, data, std::move(options))),
-        data_(&data),
-        shape_(model),
-        state_(std::make_unique<state>(detail::first_state(model, options_))),
-        engine_(shape_, data.samples(), options_, *state_) {}
+  trainer(const Model& model, const dataset& data, training_options options = {});
   trainer(const trainer&) = delete;
   trainer& operator=(const trainer&) = delete;
 
@@ -36,13 +31,7 @@ class trainer {
 
   // The epochs that are left, each reported to options.progress. With early stopping the result is that of the best
   // epoch. Errors as for epoch, and whatever progress throws.
-  void run() {
-    while (!finished()) {
-      const epoch_report done = epoch();
-      if (options_.progress) options_.progress(done);
-    }
-    restore_best();
-  }
+  void run();
 
   // Whether all epochs are done, or validation has not become better for too long.
   bool finished() const {
@@ -53,43 +42,20 @@ class trainer {
   int epochs_done() const { return state_->epoch; }
 
   // The perceptron as it is now: averaged where that has begun, under its constraints.
-  Model model() const {
-    Model result = shape_;
-    detail::write_result(result_values(), state_->masks, options_, result);
-    return result;
-  }
+  Model model() const;
 
   // What the weights of model() are quantized to, one per layer; see to_network.
-  std::vector<layer_quantization> quantization() const {
-    std::vector<layer_quantization> result;
-    for (std::size_t l = 0; l < shape_.layers.size(); ++l) {
-      const weight_constraint& constraint = detail::constraint_of(options_, l);
-      result.push_back({constraint.quantizer, result_values()[l].levels, constraint.inputs});
-    }
-    return result;
-  }
+  std::vector<layer_quantization> quantization() const;
 
   // Writes everything that the run needs to go on, between two epochs. Throws io_error.
-  void save(const std::filesystem::path& file) const { detail::save_checkpoint(*state_, file); }
+  void save(const std::filesystem::path& file) const;
 
   // Goes on where a run of the same model, data and options was saved: what follows is the same to the last bit. Throws
   // io_error, and format_error for a file that is damaged or of a run that does not fit; the run is as before then.
-  void resume(const std::filesystem::path& file) {
-    state saved = *state_;
-    detail::load_checkpoint(saved, steps_per_epoch(data_->samples(), options_.batch_size), file);
-    *state_ = std::move(saved);
-    engine_.refresh();
-  }
+  void resume(const std::filesystem::path& file);
 
  private:
-  static training_options checked(const Model& model, const dataset& data, training_options options) {
-    validate(model);
-    detail::validate(data, model);
-    detail::validate(options, model, data);
-    if (options.validation != nullptr) detail::validate(*options.validation, model);
-    return options;
-  }
-
+  static training_options checked(const Model& model, const dataset& data, training_options options);
   const detail::parameters& result_values() const { return state_->average.empty() ? state_->values : state_->average; }
   const dataset& data_of(int epoch) const;
   void compare_with_best(const epoch_report& report);
@@ -108,6 +74,62 @@ void train(Model& model, const dataset& data, const training_options& options = 
   trainer<Model> run(model, data, options);
   run.run();
   model = run.model();
+}
+
+template <std::same_as<mlp> Model>
+trainer<Model>::trainer(const Model& model, const dataset& data, training_options options)
+    : options_(checked(model, data, std::move(options))),
+      data_(&data),
+      shape_(model),
+      state_(std::make_unique<state>(detail::first_state(model, options_))),
+      engine_(shape_, data.samples(), options_, *state_) {}
+
+template <std::same_as<mlp> Model>
+training_options trainer<Model>::checked(const Model& model, const dataset& data, training_options options) {
+  validate(model);
+  detail::validate(data, model);
+  detail::validate(options, model, data);
+  if (options.validation != nullptr) detail::validate(*options.validation, model);
+  return options;
+}
+
+template <std::same_as<mlp> Model>
+void trainer<Model>::run() {
+  while (!finished()) {
+    const epoch_report done = epoch();
+    if (options_.progress) options_.progress(done);
+  }
+  restore_best();
+}
+
+template <std::same_as<mlp> Model>
+Model trainer<Model>::model() const {
+  Model result = shape_;
+  detail::write_result(result_values(), state_->masks, options_, result);
+  return result;
+}
+
+template <std::same_as<mlp> Model>
+std::vector<layer_quantization> trainer<Model>::quantization() const {
+  std::vector<layer_quantization> result;
+  for (std::size_t l = 0; l < shape_.layers.size(); ++l) {
+    const weight_constraint& constraint = detail::constraint_of(options_, l);
+    result.push_back({constraint.quantizer, result_values()[l].levels, constraint.inputs});
+  }
+  return result;
+}
+
+template <std::same_as<mlp> Model>
+void trainer<Model>::save(const std::filesystem::path& file) const {
+  detail::save_checkpoint(*state_, file);
+}
+
+template <std::same_as<mlp> Model>
+void trainer<Model>::resume(const std::filesystem::path& file) {
+  state saved = *state_;
+  detail::load_checkpoint(saved, steps_per_epoch(data_->samples(), options_.batch_size), file);
+  *state_ = std::move(saved);
+  engine_.refresh();
 }
 
 template <std::same_as<mlp> Model>

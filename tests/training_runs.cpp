@@ -1,0 +1,3 @@
+#include "training_runs.hpp"
+
+template class pare::trainer<>;
