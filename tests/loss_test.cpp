@@ -89,7 +89,9 @@ TEST_CASE("losses of logits neither overflow nor lose a hopeless sample") {
   const float nothing = std::numeric_limits<float>::min();
   CHECK((gradient - (MatrixXf(2, 2) << 0.0f, -0.5f, 0.0f, 0.5f).finished()).cwiseAbs().maxCoeff() <= nothing);
   CHECK(pare::loss_and_gradient(pare::binary_cross_entropy{}, logits, targets, gradient, 0.5f) == 5e3);
-  CHECK((gradient - (MatrixXf(2, 2) << 0.0f, -0.25f, 0.0f, 0.25f).finished()).cwiseAbs().maxCoeff() <= nothing);
+  // A vectorized sigmoid is a quotient of polynomials, each a few roundings off: on NEON it stops short of 1.
+  const MatrixXf by_sigmoid = (MatrixXf(2, 2) << 0.0f, -0.25f, 0.0f, 0.25f).finished();
+  CHECK((gradient - by_sigmoid).cwiseAbs().maxCoeff() <= 0.25f * 4 * static_cast<float>(float_eps));
 }
 
 TEST_CASE("the gradient of cross-entropy may overwrite the logits") {
