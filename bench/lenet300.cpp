@@ -31,10 +31,11 @@ struct options {
   std::string track = "plain";
   std::uint64_t first_seed = 1;
   int seeds = 1;
-  index_t budget = 0;
+  std::vector<index_t> budgets{};
   double max_error = 0;
   int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   bool quick = false;
+  bool no_test = false;
   bool no_teacher = false;
   bool no_variational = false;
 };
@@ -50,7 +51,8 @@ options parse(int argc, char** argv) {
   app.add_option("--track", chosen.track, "plain: the training images as they are; augmented: moved and distorted")
       ->check(CLI::IsMember({"plain", "augmented"}))
       ->capture_default_str();
-  auto* const budget = app.add_option("--budget", chosen.budget, "bytes that the file may have (default: 3400)")
+  auto* const budget = app.add_option("--budget", chosen.budgets,
+                                      "bytes that the file may have; several for a file of each (default: 3400)")
                            ->check(CLI::Range(500, 1000000));
   app.add_option("--max-error", chosen.max_error,
                  "percent of held-out images that may be wrong; the smallest file that reaches it")
@@ -58,6 +60,7 @@ options parse(int argc, char** argv) {
       ->excludes(budget);
   app.add_option("--threads", chosen.threads, "for training")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_flag("--quick", chosen.quick, "few epochs: a trial of the program itself");
+  app.add_flag("--no-test", chosen.no_test, "leave the test images alone: a trial of the recipe");
   app.add_flag("--no-teacher", chosen.no_teacher, "leave out distillation");
   app.add_flag("--no-variational", chosen.no_variational,
                "leave out variational dropout: prune from the dense network");
@@ -66,7 +69,7 @@ options parse(int argc, char** argv) {
   } catch (const CLI::ParseError& stop) {
     std::exit(app.exit(stop));
   }
-  if (chosen.budget == 0 && chosen.max_error == 0) chosen.budget = 3400;
+  if (chosen.budgets.empty() && chosen.max_error == 0) chosen.budgets = {3400};
   return chosen;
 }
 
@@ -98,48 +101,54 @@ struct candidate {
   pare::network net;
   double error;  // of held-out images
   index_t bytes;
+  index_t kept;  // weights that were asked for
 };
 
 candidate shrink(const bench::lenet300& run, index_t kept, const pare::dataset& held_out) {
+  kept = std::min(kept, run.most_weights());
   say(fmt::format("  keeping about {} weights:", kept));
-  candidate result{run.shrunk_to(kept), 0, 0};
+  candidate result{run.shrunk_to(kept), 0, 0, kept};
   result.error = bench::error_rate(pare::logits_of(result.net, held_out.inputs), held_out.labels);
   result.bytes = static_cast<index_t>(pare::coded_size(result.net, pare::coding::small));
   say(fmt::format("    {} bytes, {:.2f} % wrong of those held out", result.bytes, 100 * result.error));
   return result;
 }
 
-// A weight costs about 7 bits; how many exactly, a file tells, and the next one fits.
+// A weight costs about 7 bits; how many exactly, a file tells. If the first one leaves room or does not fit, the next
+// will be closer.
 candidate fill_budget(const bench::lenet300& run, index_t budget, const pare::dataset& held_out) {
-  double bits = 7.1;
-  for (;;) {
-    const index_t kept = static_cast<index_t>(8.0 * static_cast<double>(budget) / bits);
-    candidate found = shrink(run, kept, held_out);
-    if (found.bytes <= budget) return found;
-    bits *= 1.01 * static_cast<double>(found.bytes) / static_cast<double>(budget);
+  const auto room = static_cast<double>(budget);
+  std::optional<candidate> best;
+  double weights = room * 8 / 7.2;
+  for (int trial = 1;; ++trial) {
+    candidate found = shrink(run, static_cast<index_t>(weights), held_out);
+    const auto bytes = static_cast<double>(found.bytes);
+    const bool is_all = found.kept == run.most_weights();
+    weights = static_cast<double>(found.kept) * (bytes <= room ? 0.99 : 0.98) * room / bytes;
+    if (found.bytes <= budget && (!best || found.bytes > best->bytes)) best = std::move(found);
+    if (best && (trial >= 2 || is_all || bytes >= 0.96 * room)) return std::move(*best);
   }
 }
 
 // Fewer and fewer weights, until too many images are wrong.
 candidate reach_error(const bench::lenet300& run, double most, const pare::dataset& held_out) {
-  index_t kept = std::min<index_t>(run.most_weights(), 8000);
-  candidate best = shrink(run, kept, held_out);
+  candidate best = shrink(run, 8000, held_out);
+  if (best.error > most) say(fmt::format("  More than {:.2f} % wrong even so.", 100 * most));
   while (best.error <= most) {
-    kept = kept * 5 / 6;
-    candidate next = shrink(run, kept, held_out);
+    candidate next = shrink(run, best.kept * 5 / 6, held_out);
     if (next.error > most) break;
     best = std::move(next);
   }
   return best;
 }
 
-bench::lenet300_result measure(const candidate& from, const std::filesystem::path& file, const pare::dataset& test) {
+bench::lenet300_result measure(const candidate& from, const std::filesystem::path& file, const pare::dataset* test) {
   save(from.net, file, {.coding = pare::coding::small});
   const pare::network loaded = pare::load(file);
   const pare::mlp model = to_mlp(loaded);
   bench::lenet300_result row;
   row.validation_error = from.error;
-  row.test_error = bench::error_rate(pare::logits_of(loaded, test.inputs), test.labels);
+  if (test != nullptr) row.test_error = bench::error_rate(pare::logits_of(loaded, test->inputs), test->labels);
   row.bytes = static_cast<std::int64_t>(std::filesystem::file_size(file));
   row.weights = bench::lenet300::nonzeros(model);
   row.widths = std::to_string(pare::compact(model).live_inputs.size());
@@ -150,8 +159,13 @@ bench::lenet300_result measure(const candidate& from, const std::filesystem::pat
 // Images that are held out of training, to choose by.
 index_t held_out_samples(const pare::dataset& train) { return std::min<index_t>(5000, train.samples() / 10); }
 
-bench::lenet300_result run_seed(const options& chosen, const bench::recipe& steps, const pare::dataset_split& data,
-                                std::uint64_t seed, pare::executor& threads) {
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// A row for each budget, or the one of the error. What they share is counted in the time of each.
+void run_seed(const options& chosen, const bench::recipe& steps, const pare::dataset_split& data, std::uint64_t seed,
+              pare::executor& threads, std::vector<bench::lenet300_result>& rows) {
   const auto begin = std::chrono::steady_clock::now();
   say(fmt::format("\nSeed {}:", seed));
   const pare::dataset_split training = hold_out_random(data.train, held_out_samples(data.train), seed);
@@ -163,15 +177,23 @@ bench::lenet300_result run_seed(const options& chosen, const bench::recipe& step
     images = [&](int epoch) -> const pare::dataset& { return augmented->epoch(epoch); };
   }
   const bench::lenet300 run(steps, training, images, seed, threads);
-  const candidate found = chosen.max_error > 0 ? reach_error(run, chosen.max_error / 100, training.test)
-                                               : fill_budget(run, chosen.budget, training.test);
-  const std::filesystem::path file = std::filesystem::path(chosen.out) / fmt::format("lenet300-{}.pare", seed);
-  bench::lenet300_result row = measure(found, file, data.test);
-  row.seed = seed;
-  row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  say(fmt::format("  {}: {} bytes, {:.2f} % of the test images wrong, {:.0f} s", file.string(), row.bytes,
-                  100 * row.test_error, row.seconds));
-  return row;
+  const double shared_seconds = seconds_since(begin);
+  const auto add_row = [&](index_t budget, auto&& find) {
+    const auto own = std::chrono::steady_clock::now();
+    const candidate found = find();
+    const std::string goal = budget > 0 ? std::to_string(budget) : fmt::format("{}%", chosen.max_error);
+    const std::filesystem::path file =
+        std::filesystem::path(chosen.out) / fmt::format("lenet300-{}-{}.pare", goal, seed);
+    bench::lenet300_result row = measure(found, file, chosen.no_test ? nullptr : &data.test);
+    row.budget = budget;
+    row.seed = seed;
+    row.seconds = shared_seconds + seconds_since(own);
+    say(fmt::format("  {}: {} bytes, {} % of the test images wrong, {:.0f} s", file.string(), row.bytes,
+                    row.test_error ? fmt::format("{:.2f}", 100 * *row.test_error) : "?", row.seconds));
+    rows.push_back(std::move(row));
+  };
+  for (const index_t budget : chosen.budgets) add_row(budget, [&] { return fill_budget(run, budget, training.test); });
+  if (chosen.max_error > 0) add_row(0, [&] { return reach_error(run, chosen.max_error / 100, training.test); });
 }
 
 void run(const options& chosen) {
@@ -183,7 +205,7 @@ void run(const options& chosen) {
   report.held_out_samples = held_out_samples(data.train);
   report.training_samples = data.train.samples() - report.held_out_samples;
   for (int i = 0; i < chosen.seeds; ++i)
-    report.rows.push_back(run_seed(chosen, steps, data, chosen.first_seed + static_cast<std::uint64_t>(i), threads));
+    run_seed(chosen, steps, data, chosen.first_seed + static_cast<std::uint64_t>(i), threads, report.rows);
   bench::print(report);
   bench::write(report, chosen.out, report.dataset.find("mnist") != std::string::npos);
 }
