@@ -10,10 +10,10 @@ namespace pare::detail {
 
 // The n-th bit moves a probability by 1 / (n + 1.5) of the way to what it was, in units of 2^-16: so the first ones
 // count for much, and later ones make the mean of all of them.
-inline constexpr int most_seen = 1023;
+inline constexpr std::uint32_t most_seen = 1023;
 inline constexpr auto learning_rates = [] {
   std::array<std::uint16_t, most_seen + 1> rates{};
-  for (std::uint32_t n = 0; n < rates.size(); ++n) rates[n] = static_cast<std::uint16_t>((2u << 16) / (2 * n + 3));
+  for (std::uint32_t n = 0; n <= most_seen; ++n) rates[n] = static_cast<std::uint16_t>((2u << 16) / (2 * n + 3));
   return rates;
 }();
 
@@ -27,13 +27,11 @@ class adaptive_bit {
   probability one() const { return state_ >> 16 | 1; }
   std::uint32_t seen() const { return state_ & most_seen; }
 
-  // `limit`, at most 1023, is the number of bits after which steps become no smaller.
-  void learn(bool bit, std::uint32_t limit = most_seen) {
+  void learn(bool bit) {
     const std::uint32_t n = seen();
-    const std::int64_t p = state_ >> 10;
     const std::int64_t goal = bit ? (1 << 22) - 1 : 0;
-    const std::int64_t moved = p + ((goal - p) * learning_rates[n] >> 16);
-    state_ = static_cast<std::uint32_t>(moved) << 10 | (n < limit ? n + 1 : n);
+    const std::int64_t step = (goal - (state_ >> 10)) * learning_rates[n] >> 16;
+    state_ += (static_cast<std::uint32_t>(step) << 10) + (n < most_seen);
   }
 
   template <class Coder>

@@ -71,8 +71,9 @@ class level_coder {
     col_stride_ = order.by_columns ? m.rows + 2 : 1;
     row_stride_ = order.by_columns ? 1 : m.cols + margin;
     first_ = 2 * row_stride_ + margin * col_stride_;
-    levels_.resize(
-        static_cast<std::size_t>(order.by_columns ? (m.cols + margin) * col_stride_ : (m.rows + 2) * row_stride_));
+    const index_t size = order.by_columns ? (m.cols + margin) * col_stride_ : (m.rows + 2) * row_stride_;
+    levels_.resize(static_cast<std::size_t>(size));
+    around_.resize(static_cast<std::size_t>(size));
     rows_.resize(static_cast<std::size_t>(m.rows));
     cols_.resize(static_cast<std::size_t>(m.cols));
     offsets_ = w > 0 ? std::array<index_t, 10>{-1, -w, -w - 1, -w + 1, -2, -2 * w, -w - 2, 2 - w, -2 * w - 1, 1 - 2 * w}
@@ -83,12 +84,11 @@ class level_coder {
   void code() {
     code_live_lines();
     if constexpr (Coder::decodes) std::fill(m_.codes.begin(), m_.codes.end(), static_cast<std::uint8_t>(m_.zero));
-    if (order_.by_columns)
-      for (index_t col = 0; col < m_.cols; ++col)
-        for (index_t row = 0; row < m_.rows; ++row) code_cell(row, col);
-    else
-      for (index_t row = 0; row < m_.rows; ++row)
-        for (index_t col = 0; col < m_.cols; ++col) code_cell(row, col);
+    const index_t outer = order_.by_columns ? m_.cols : m_.rows, inner = order_.by_columns ? m_.rows : m_.cols;
+    for (index_t i = 0; i < outer; ++i) {
+      if (order_.by_columns) beside_ = bucket(odds_beside(i));
+      for (index_t j = 0; j < inner; ++j) code_cell(order_.by_columns ? j : i, order_.by_columns ? i : j);
+    }
   }
 
  private:
@@ -102,12 +102,15 @@ class level_coder {
     adaptive_bit larger[several];
   };
 
-  // What lies around a cell.
-  struct surroundings {
-    int near[4];         // levels
-    int above, above2;   // in the two rows before
-    std::size_t weight;  // of nonzeros, 0 to 7
-  };
+  // What lies around a cell, in 16 bits: which of the four nearest in its own row are not zero, and of the two above
+  // it, and from bit 8 on the sum of the weights of all nonzeros among `offsets_`.
+  static constexpr std::uint16_t above = 1 << 4, above2 = 1 << 5;
+  static constexpr std::array<std::uint16_t, 10> nonzero_at = [] {
+    std::array<std::uint16_t, 10> marks{};
+    for (unsigned i = 0; i < 10; ++i)
+      marks[i] = static_cast<std::uint16_t>((i < 4 ? 1 << i : 0) | (i < 2 ? 4 : i < 4 ? 2 : 1) << 8);
+    return marks;
+  }();
 
   static int sign(int level) { return (level > 0) - (level < 0); }
   static std::size_t index(index_t i) { return static_cast<std::size_t>(i); }
@@ -156,15 +159,33 @@ class level_coder {
     if (!r.live || !c.live) return;
     begun(r.nonzero, models_.nonzero, 7);
     if (c.nonzero.seen() == 0) begin_column(col);
-    std::int16_t* const cell = levels_.data() + first_ + row * row_stride_ + col * col_stride_;
-    const surroundings around = look_around(cell);
+    if (!order_.by_columns && order_.grid > 0) beside_ = bucket(odds_beside(col));
+    const index_t at = row * row_stride_ + col * col_stride_;
     int level = code_at(row, col) - m_.zero;
-    if (!code_nonzero(level != 0, r, c, col, around)) return;
-    const bool negative = code_sign(level < 0, r, c, around, cell);
-    level = code_magnitude(std::abs(level), negative ? m_.zero : (1 << m_.bits) - 1 - m_.zero, r, c, around);
+    if (!code_nonzero(level != 0, r, c, around_[index(at)])) return;
+    level = code_level(level, r, c, at);
+    code_at(row, col) = static_cast<std::uint8_t>(m_.zero + level);
+  }
+
+  // A level that is not zero.
+  [[gnu::noinline]] int code_level(int level, line& r, line& c, index_t at) {
+    std::int16_t* const cell = levels_.data() + first_ + at;
+    const bool negative = code_sign(level < 0, r, c, cell);
+    level = code_magnitude(std::abs(level), negative ? m_.zero : (1 << m_.bits) - 1 - m_.zero, r, c, cell);
     if (negative) level = -level;
     *cell = static_cast<std::int16_t>(level);
-    code_at(row, col) = static_cast<std::uint8_t>(m_.zero + level);
+    mark_around(at);
+    return level;
+  }
+
+  // Tells the cells to come of a nonzero.
+  void mark_around(index_t at) {
+    const auto mark = [this](index_t cell, std::uint16_t what) {
+      around_[index(cell)] = static_cast<std::uint16_t>(around_[index(cell)] + what);
+    };
+    for (std::size_t i = 0; i < offsets_.size(); ++i) mark(at - offsets_[i], nonzero_at[i]);
+    mark(at + row_stride_, above);
+    mark(at + 2 * row_stride_, above2);
   }
 
   // With the density of the columns beside it that have begun, as far as they are known to be beside it.
@@ -179,51 +200,33 @@ class level_coder {
     cols_[index(col)].nonzero = adaptive_bit(sum / count, 6);
   }
 
-  surroundings look_around(const std::int16_t* cell) const {
-    surroundings around{};
-    int weight = 0;
-    for (std::size_t i = 0; i < offsets_.size(); ++i) {
-      const int level = cell[offsets_[i]];
-      if (i < 4) around.near[i] = level;
-      weight += level != 0 ? (i < 2 ? 4 : i < 4 ? 2 : 1) : 0;
-    }
-    constexpr std::array<std::uint8_t, 19> weights{0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7};
-    around.weight = weights[static_cast<std::size_t>(weight)];
-    around.above = cell[-row_stride_];
-    around.above2 = cell[-2 * row_stride_];
-    return around;
-  }
-
-  // The mean density of the columns beside one on the grid.
-  probability density_beside(index_t col) const {
-    if (order_.grid == 0) return 1;
+  // Of the mean density of the columns beside one on the grid.
+  log_odds odds_beside(index_t col) const {
+    if (order_.grid == 0) return tables_.stretch(1);
     probability sum = 0;
     for (const index_t beside : {col - 1, col + 1, col - order_.grid, col + order_.grid})
       if (beside >= 0 && beside < m_.cols) sum += cols_[index(beside)].nonzero.one();
-    return std::max<probability>(sum / 4, 1);
+    return tables_.stretch(std::max<probability>(sum / 4, 1));
   }
 
-  bool code_nonzero(bool bit, line& r, line& c, index_t col, const surroundings& around) {
+  bool code_nonzero(bool bit, line& r, line& c, std::uint32_t around) {
+    constexpr std::array<std::uint8_t, 19> weights{0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7};
     const log_odds row_odds = odds(r.nonzero), col_odds = odds(c.nonzero);
-    std::size_t pattern = 0;
-    for (std::size_t i = 0; i < 4; ++i) pattern |= std::size_t{around.near[i] != 0} << i;
-    pattern |= std::size_t{around.above != 0} << 4;
-    const std::size_t beside = bucket(tables_.stretch(density_beside(col)));
-    const std::size_t above = std::size_t{around.above != 0} | std::size_t{around.above2 != 0} << 1;
+    const std::size_t of_row = bucket(row_odds), of_col = bucket(col_odds);
     adaptive_bit& all = models_.nonzero;
-    adaptive_bit& x = begun(models_.pattern[pattern], all, 8);
-    adaptive_bit& y = begun(models_.densities[beside << 4 | bucket(col_odds)], all, 8);
-    adaptive_bit& z = begun(models_.surroundings[above << 7 | around.weight << 4 | bucket(row_odds)], all, 8);
+    adaptive_bit& x = begun(models_.pattern[around % 32], all, 8);
+    adaptive_bit& y = begun(models_.densities[beside_ << 4 | of_col], all, 8);
+    adaptive_bit& z =
+        begun(models_.surroundings[(around >> 4) % 4 << 7 | unsigned{weights[around >> 8]} << 4 | of_row], all, 8);
     bit = models_.nonzero_mix.code(coder_, bit, {row_odds, col_odds, odds(x), odds(y), odds(z), odds(all)});
     for (adaptive_bit* each : {&r.nonzero, &c.nonzero, &x, &y, &z, &all}) each->learn(bit);
     return bit;
   }
 
-  bool code_sign(bool bit, line& r, line& c, const surroundings& around, const std::int16_t* cell) {
-    const int* near = around.near;
-    const int pattern = sign(near[0]) + 3 * sign(near[1]) + 9 * sign(around.above) + 13;
-    const int balance = 2 * (sign(near[0]) + sign(near[1])) + sign(near[2]) + sign(near[3]) + sign(cell[offsets_[4]]) +
-                        sign(cell[offsets_[5]]) + 8;
+  bool code_sign(bool bit, line& r, line& c, const std::int16_t* cell) {
+    const auto near = [&](std::size_t i) { return sign(cell[offsets_[i]]); };
+    const int pattern = near(0) + 3 * near(1) + 9 * sign(cell[-row_stride_]) + 13;
+    const int balance = 2 * (near(0) + near(1)) + near(2) + near(3) + near(4) + near(5) + 8;
     adaptive_bit& x = models_.sign_pattern[static_cast<std::size_t>(pattern)];
     adaptive_bit& y = models_.sign_balance[static_cast<std::size_t>(balance)];
     bit = models_.sign_mix.code(coder_, bit, {odds(x), odds(y), odds(r.negative), odds(c.negative)});
@@ -232,8 +235,9 @@ class level_coder {
   }
 
   // A magnitude of at least 1 and at most `most`.
-  int code_magnitude(int magnitude, int most, line& r, line& c, const surroundings& around) {
-    const int beside = std::max({std::abs(around.near[0]), std::abs(around.near[1]), std::abs(around.above)});
+  int code_magnitude(int magnitude, int most, line& r, line& c, const std::int16_t* cell) {
+    const int beside =
+        std::max({std::abs(cell[offsets_[0]]), std::abs(cell[offsets_[1]]), std::abs(cell[-row_stride_])});
     const std::size_t near = std::min(static_cast<std::size_t>(beside), several);
     for (int so_far = 1; so_far < most; ++so_far) {
       if (so_far > static_cast<int>(unary)) {
@@ -260,7 +264,9 @@ class level_coder {
   cell_order order_;
   index_t row_stride_, col_stride_, first_;
   std::array<index_t, 10> offsets_;
-  std::vector<std::int16_t> levels_;  // as far as they are coded, with zeros around
+  std::size_t beside_ = 0;
+  std::vector<std::int16_t> levels_;   // as far as they are coded, with zeros before and above
+  std::vector<std::uint16_t> around_;  // of each cell, with room behind and below
   std::vector<line> rows_, cols_;
 };
 

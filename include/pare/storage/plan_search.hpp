@@ -10,7 +10,8 @@
 namespace pare::detail {
 
 // The plan that gives the fewest bytes for the first rows of a matrix: some 2^18 cells, so that it takes no longer than
-// a few codings of those. Levels of large matrices that are not sparse would take too long to decode.
+// a few codings of those. Levels take longer to decode than plain codes: they have to save a hundredth of the bytes,
+// and are not tried on large matrices that are not sparse.
 template <std::same_as<code_matrix> Matrix>
 matrix_plan choose_plan(Matrix m) {
   constexpr index_t cells = 1 << 18;
@@ -22,16 +23,19 @@ matrix_plan choose_plan(Matrix m) {
   const auto zeros = std::count(m.codes.begin(), m.codes.end(), m.zero);
   matrix_plan best;
   if (m.bits == 1 || (large && zeros < m.rows * m.cols / 4 * 3)) return best;
-  std::size_t least = ~std::size_t{0};
-  const auto consider = [&](const matrix_plan& plan) {
+  const auto bytes_by = [&m](const matrix_plan& plan) {
     range_encoder scratch;
     code_by_plan(scratch, m, plan);
-    const std::size_t bytes = std::move(scratch).finish().size();
+    return std::move(scratch).finish().size();
+  };
+  std::size_t least = bytes_by(best);
+  least -= least / 100;
+  const auto consider = [&](const matrix_plan& plan) {
+    const std::size_t bytes = bytes_by(plan);
     if (bytes < least) least = bytes, best = plan;
   };
   std::vector<index_t> grids = likely_grids(m);
   grids.push_back(0);
-  consider({});
   for (const index_t grid : grids) {
     consider({true, {false, grid}});
     if (!large) consider({true, {true, grid}});
