@@ -36,8 +36,7 @@ struct options {
   int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   bool quick = false;
   bool no_test = false;
-  bool no_teacher = false;
-  bool no_variational = false;
+  std::vector<std::string> without{};
 };
 
 options parse(int argc, char** argv) {
@@ -61,9 +60,8 @@ options parse(int argc, char** argv) {
   app.add_option("--threads", chosen.threads, "for training")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_flag("--quick", chosen.quick, "few epochs: a trial of the program itself");
   app.add_flag("--no-test", chosen.no_test, "leave the test images alone: a trial of the recipe");
-  app.add_flag("--no-teacher", chosen.no_teacher, "leave out distillation");
-  app.add_flag("--no-variational", chosen.no_variational,
-               "leave out variational dropout: prune from the dense network");
+  app.add_option("--without", chosen.without, "steps to leave out, to see what they are worth")
+      ->check(CLI::IsMember({"teacher", "variational", "input-dropout", "curvature", "tuning"}));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
@@ -75,13 +73,18 @@ options parse(int argc, char** argv) {
 
 bench::recipe recipe_of(const options& chosen) {
   bench::recipe steps;
-  steps.with_teacher = !chosen.no_teacher;
-  steps.variational = !chosen.no_variational;
   if (chosen.quick) {
     steps.teacher_width = 100;
     steps.teacher_epochs = 2;
     steps.variational_epochs = 6;
     steps.pruning_epochs = steps.tuning_epochs = 3;
+  }
+  for (const std::string& step : chosen.without) {
+    if (step == "teacher") steps.with_teacher = false;
+    if (step == "variational") steps.variational = false;
+    if (step == "input-dropout") steps.input_dropout = 0;
+    if (step == "curvature") steps.score = pare::weight_score::magnitude;
+    if (step == "tuning") steps.tuning_epochs = 0;
   }
   return steps;
 }

@@ -31,6 +31,7 @@ struct recipe {
   float bias_step = 1.0f / 32;
   bool with_teacher = true;
   bool variational = true;
+  pare::weight_score score = pare::weight_score::curvature;  // by which weights are pruned
 };
 
 // One seed's run of it.
@@ -91,6 +92,7 @@ class lenet300 {
     return pare::make_mlp({data_.train.features(), first, second, data_.train.classes}, 2 * seed_ + stream);
   }
 
+  // In 8 bits, which run faster than floats.
   pare::network train_teacher() const {
     pare::mlp model = untrained(steps_.teacher_width, steps_.teacher_width, 1);
     pare::training_options chosen = options("teacher", steps_.teacher_epochs);
@@ -98,7 +100,7 @@ class lenet300 {
     chosen.regularization.dropout = 0.5f;
     chosen.regularization.input_dropout = 0.203125f;
     pare::train(model, data_.train, chosen);
-    return pare::to_network(model);
+    return pare::quantize(pare::to_network(model), {.bits = 8});
   }
 
   // Variational dropout, which ends with a few percent of the weights; neurons that lost theirs are taken out.
@@ -142,7 +144,7 @@ class lenet300 {
                                    .end = epoch * steps_.pruning_epochs * 4 / 5,
                                    .initial = now,
                                    .final = std::max(now, sparsity_of(kept))},
-                      .score = pare::weight_score::curvature};
+                      .score = steps_.score};
     pare::train(model, data_.train, chosen);
     return pare::compact(model).model;
   }
