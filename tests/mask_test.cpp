@@ -37,6 +37,13 @@ TEST_CASE("a new mask keeps nothing") {
   }
 }
 
+TEST_CASE("a mask of a function keeps what the function says") {
+  const mask made = mask::where(5, 67, [](index_t row, index_t col) { return pattern(row * 67 + col); });
+  CHECK(made == make_pattern(5, 67));
+  CHECK(mask::where(0, 3, [](index_t, index_t) { return true; }).size() == 0);
+  CHECK_THROWS_AS(mask::where(-1, 3, [](index_t, index_t) { return true; }), pare::shape_error);
+}
+
 TEST_CASE("a bit is what was set last") {
   mask m(5, 27);
   m.set(2, 13);

@@ -26,6 +26,10 @@ class mask {
   // Nothing kept. Throws shape_error when an extent is negative or the product is beyond index_t.
   mask(index_t rows, index_t cols);
 
+  // Keeps what kept(row, col) says. Errors as above, and whatever the function throws.
+  template <class Kept>
+  static mask where(index_t rows, index_t cols, Kept&& kept);
+
   index_t rows() const noexcept { return rows_; }
   index_t cols() const noexcept { return cols_; }
   index_t size() const noexcept { return rows_ * cols_; }
@@ -93,6 +97,14 @@ inline mask::mask(index_t rows, index_t cols) : rows_(rows), cols_(cols) {
   detail::require<shape_error>(cols == 0 || rows <= std::numeric_limits<index_t>::max() / cols, "the mask is ", rows,
                                " x ", cols, ", the product is beyond the index type");
   words_.resize(static_cast<std::size_t>(size() / word_bits + (size() % word_bits != 0)));
+}
+
+template <class Kept>
+mask mask::where(index_t rows, index_t cols, Kept&& kept) {
+  mask result(rows, cols);
+  for (index_t row = 0; row < rows; ++row)
+    for (index_t col = 0; col < cols; ++col) result.set(row, col, kept(row, col));
+  return result;
 }
 
 inline void mask::set(index_t row, index_t col, bool kept) noexcept {

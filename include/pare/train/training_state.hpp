@@ -82,10 +82,7 @@ training_state first_state(const Model& model, const training_options& options) 
 template <std::same_as<layer_parameters> Layer>
 mask variational_mask(const Layer& layer, float threshold) {
   const auto ratio = log_alpha(layer.weights.array(), layer.log_variance.array()).eval();
-  mask kept(ratio.rows(), ratio.cols());
-  for (index_t row = 0; row < ratio.rows(); ++row)
-    for (index_t col = 0; col < ratio.cols(); ++col) kept.set(row, col, ratio(row, col) < threshold);
-  return kept;
+  return mask::where(ratio.rows(), ratio.cols(), [&](index_t row, index_t col) { return ratio(row, col) < threshold; });
 }
 
 // What parameters stand for: the weights that a network runs with.
