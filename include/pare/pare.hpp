@@ -28,5 +28,6 @@
 #include <pare/train/digits.hpp>
 #include <pare/train/fuse.hpp>
 #include <pare/train/progress.hpp>
+#include <pare/train/reorder.hpp>
 #include <pare/train/trainer.hpp>
 #include <pare/version.hpp>
