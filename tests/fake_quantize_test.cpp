@@ -173,3 +173,34 @@ TEST_CASE("gradients pass a hard mask for kept weights only, a straight-through 
   const double scale = 1 / std::sqrt(8 * 3.0);  // 8 kept weights, 3 levels
   CHECK(std::abs(static_cast<double>(level_gradient(0)) - scale * slope) <= 16 * float_eps);
 }
+
+TEST_CASE("gradients reach the levels of a codebook but for its zero, by kept weights") {
+  const layer_parameters layer{
+      gaussian(3, 40, 1), {}, Eigen::VectorXf::Zero(3), Eigen::Vector4f(0, 127, -64, 32) / 128};
+  mask kept = ~mask(3, 40);
+  for (index_t col = 0; col < 40; col += 3) kept.set(1, col, false);
+  const Eigen::MatrixXd out = gaussian(3, 40, 2).cast<double>();  // dL/dout of L = sum out · effective
+  // In double precision, each weight the nearest of the levels as they are: the assignment stays under small changes.
+  const auto loss = [&](const Eigen::MatrixXd& levels) {
+    double sum = 0;
+    for (index_t i = 0; i < 3; ++i)
+      for (index_t j = 0; j < 40; ++j) {
+        index_t nearest = 0;
+        (layer.levels.array() - layer.weights(i, j)).abs().minCoeff(&nearest);
+        if (kept.test(i, j)) sum += out(i, j) * levels(nearest);
+      }
+    return sum;
+  };
+  row_major_matrix gradient = out.cast<float>(), scratch(3, 40);
+  Eigen::VectorXf level_gradient(4);
+  pare::detail::pull_back(pare::learned_codebook{4}, kept, false, layer, 0, 3, gradient, scratch, level_gradient);
+  CHECK(level_gradient(0) == 0.0f);
+  for (index_t i = 1; i < 4; ++i) {
+    const double slope = central_difference(loss, layer.levels.cast<double>(), i, 0, 1e-3);
+    CHECK(std::abs(static_cast<double>(level_gradient(i)) - slope) <= 120 * float_eps * out.cwiseAbs().maxCoeff());
+    CHECK(std::abs(slope) > 0.1);
+  }
+  row_major_matrix straight = out.cast<float>();
+  kept.apply(straight);
+  CHECK(gradient == straight);
+}

@@ -21,12 +21,13 @@ void divide_by_coded_bits(const Mask& kept, Scores& scores) {
       in_row[static_cast<std::size_t>(row)] += kept.test(row, col);
       in_col[static_cast<std::size_t>(col)] += kept.test(row, col);
     }
-  const auto count = static_cast<float>(std::max<index_t>(kept.count(), 1));
+  const index_t count = kept.count();
   for (index_t row = 0; row < kept.rows(); ++row)
     for (index_t col = 0; col < kept.cols(); ++col) {
-      const index_t r = std::max<index_t>(in_row[static_cast<std::size_t>(row)], 1);
-      const index_t c = std::max<index_t>(in_col[static_cast<std::size_t>(col)], 1);
-      scores(row, col) /= value_bits + std::log2(1.0f + count / static_cast<float>(r * c));
+      const index_t itself = kept.test(row, col) ? 0 : 1;
+      const auto r = static_cast<float>(in_row[static_cast<std::size_t>(row)] + itself);
+      const auto c = static_cast<float>(in_col[static_cast<std::size_t>(col)] + itself);
+      scores(row, col) /= value_bits + std::log2(1.0f + static_cast<float>(count + itself) / (r * c));
     }
 }
 
