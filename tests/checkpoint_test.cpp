@@ -52,7 +52,6 @@ TEST_CASE("a resumed run goes on as if it had never been interrupted, to the las
     }
     CHECK(resumed.finished());
     CHECK(same(resumed.model(), whole.model()));
-    resumed.run();  // nothing is left but to take the best
     pare::mlp straight = small_mlp();
     pare::train(straight, data, options);
     CHECK(same(resumed.model(), straight));

@@ -1,6 +1,9 @@
 // Pruning while training: how many are kept, which, and what comes back.
 #include <pare/train/gradual_pruning.hpp>
 
+#include <algorithm>
+#include <functional>
+
 #include "catch.hpp"
 #include "training_runs.hpp"
 
@@ -132,7 +135,7 @@ TEST_CASE("ranking by the bit lets go of weights that are alone in their row and
   pare::detail::divide_by_coded_bits(kept, worth);
   CHECK(1 / worth(0, 0) == Approx(2 + std::log2(1 + 5.0 / 4)));
   CHECK(1 / worth(2, 2) == Approx(2 + std::log2(1 + 5.0 / 1)));
-  CHECK(1 / worth(0, 2) == Approx(2 + std::log2(1 + 5.0 / 2)));
+  CHECK(1 / worth(0, 2) == Approx(2 + std::log2(1 + 6.0 / (3 * 2))));
   gradual_pruning p{.every = 1, .schedule = {.initial = 4.0 / 9, .final = 5.0 / 9}, .per_bit = true};
   row_major_matrix w = row_major_matrix::Zero(3, 3);
   w.topLeftCorner(2, 2).setConstant(1.0f);
@@ -160,27 +163,105 @@ TEST_CASE("weights may be ranked by the energy of their inputs, or by a function
         }) == "pruning: scores of layer 0 are [2, 2], the weights [1, 4]");
 }
 
+namespace {
+
+// A run of the engine with its state at hand.
+struct engine_run {
+  engine_run(const pare::dataset& data, const pare::training_options& options)
+      : model(small_mlp()),
+        state(pare::detail::first_state(model, options)),
+        engine(model, data.samples(), options, state) {}
+
+  pare::mlp model;
+  pare::detail::training_state state;
+  pare::detail::training_engine<pare::mlp> engine;
+};
+
+}  // namespace
+
 TEST_CASE("what an optimizer remembers of a weight is forgotten when the weight comes back") {
   const auto regrow = GENERATE(regrowth::straight_through, regrowth::gradient);
   const pare::dataset data = make_clouds(96);
-  const pare::mlp model = small_mlp();
   pare::training_options options{.epochs = 30, .batch_size = 16, .learning_rate = 0.05};
   options.pruning = {.every = 6, .schedule = {.begin = 0, .end = 1000, .initial = 0.7, .final = 0.7}, .regrow = regrow};
-  pare::detail::training_state state = pare::detail::first_state(model, options);
-  pare::detail::training_engine<pare::mlp> engine(model, data.samples(), options, state);
-  index_t returned = 0;
+  engine_run run(data, options);
+  index_t returned = 0, with_gradient = 0;
   for (int epoch = 1; epoch <= 30; ++epoch) {
-    const std::vector<mask> before = state.masks;
-    engine.run_epoch(data, epoch);  // six steps, at the last of which masks change
+    const std::vector<mask> before = run.state.masks;
+    run.engine.run_epoch(data, epoch);  // six steps, at the last of which masks change
+    const float most = 1 - std::pow(0.999f, static_cast<float>(run.state.steps));
     for (std::size_t l = 0; l < 2 && epoch > 1; ++l)
-      pare::detail::for_each_difference(state.masks[l], before[l], [&](index_t i, index_t j) {
+      pare::detail::for_each_difference(run.state.masks[l], before[l], [&](index_t i, index_t j) {
         ++returned;
-        CHECK(state.first[l].weights(i, j) == 0.0f);
-        CHECK(state.second[l].weights(i, j) == 0.0f);
-        if (regrow == regrowth::gradient) CHECK(state.values[l].weights(i, j) == 0.0f);
+        CHECK(run.state.first[l].weights(i, j) == 0.0f);
+        // A square of one gradient of a softmax and clouds within 6 of the origin, as if it had been there from the
+        // beginning.
+        const float square = run.state.second[l].weights(i, j);
+        CHECK(square <= most * 36);
+        with_gradient += square > 0;
+        if (regrow == regrowth::gradient) CHECK(run.state.values[l].weights(i, j) == 0.0f);
       });
   }
   CHECK(returned > 0);
+  CHECK(with_gradient > returned / 2);
+}
+
+TEST_CASE("a run ranks by the mean squares of gradients that its optimizer keeps") {
+  const pare::dataset data = make_clouds(96);
+  pare::training_options options{.epochs = 2, .batch_size = 16, .learning_rate = 0.01};
+  engine_run dense(data, options);
+  dense.engine.run_epoch(data, 1);
+  options.pruning = {.every = 100,
+                     .schedule = {.begin = 6, .end = 6, .initial = 0.6, .final = 0.6},
+                     .score = pare::weight_score::curvature};
+  engine_run pruned(data, options);
+  pruned.engine.run_epoch(data, 1);
+  std::vector<float> scores;
+  for (std::size_t l = 0; l < 2; ++l)
+    for (index_t i = 0; i < 60; ++i) {
+      const float w = dense.state.values[l].weights.data()[i];
+      scores.push_back(w * w * dense.state.second[l].weights.data()[i]);
+    }
+  std::vector<float> sorted = scores;
+  std::sort(sorted.begin(), sorted.end(), std::greater<>{});
+  const float least = sorted[static_cast<std::size_t>(pare::kept_count(120, 0.6)) - 1];
+  for (std::size_t l = 0; l < 2; ++l)
+    for (index_t i = 0; i < 60; ++i) {
+      const index_t cols = pruned.state.masks[l].cols();
+      CHECK(pruned.state.masks[l].test(i / cols, i % cols) == (scores[60 * l + static_cast<std::size_t>(i)] >= least));
+    }
+}
+
+TEST_CASE("a run measures the energy of the inputs of every layer") {
+  const pare::dataset data = make_clouds(40);
+  pare::training_options options{.epochs = 3, .batch_size = 40, .learning_rate = 1e-30, .optimizer = pare::sgd{0.0f}};
+  options.pruning = {
+      .every = 1000, .schedule = {.begin = 900, .end = 1000, .final = 0.5}, .score = pare::weight_score::input_energy};
+  engine_run run(data, options);
+  for (int epoch = 1; epoch <= 3; ++epoch) run.engine.run_epoch(data, epoch);
+  const Eigen::MatrixXd x = data.inputs.cast<double>();
+  const Eigen::MatrixXd h = (run.model.layers[0].weights.cast<double>() * x).cwiseMax(0);
+  const Eigen::MatrixXd* const inputs[] = {&x, &h};
+  for (std::size_t l = 0; l < 2; ++l) {
+    const Eigen::VectorXd mean = inputs[l]->rowwise().squaredNorm() / 40;
+    // Sums of 40 squares, each of at most three products, in floats.
+    const double most = 60 * float_eps * (1 + mean.maxCoeff()) * 4;
+    CHECK((run.state.energy[l].cast<double>() - mean).cwiseAbs().maxCoeff() <= most);
+  }
+}
+
+TEST_CASE("pruning by what steps measure does not begin before the first of them") {
+  const auto message = [](pare::weight_score score, const pare::pruning_schedule& schedule) {
+    return error_message<pare::value_error>(
+        [&] { trained({.epochs = 1, .pruning = {.every = 2, .schedule = schedule, .score = score}}); });
+  };
+  for (const auto score : {pare::weight_score::input_energy, pare::weight_score::curvature}) {
+    CHECK(message(score, {.end = 4, .initial = 0.5, .final = 0.5}) ==
+          "pruning at step 0 by what steps measure, must begin at step 1 or later");
+    CHECK(message(score, {.begin = 1, .end = 4, .initial = 0.5, .final = 0.5}).empty());
+    CHECK(message(score, {.end = 4, .final = 0.5}).empty());  // removes nothing at step 0
+  }
+  CHECK(message(pare::weight_score::magnitude, {.end = 4, .initial = 0.5, .final = 0.5}).empty());
 }
 
 TEST_CASE("pruning refuses what it cannot do") {

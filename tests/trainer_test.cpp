@@ -303,11 +303,92 @@ TEST_CASE("early stopping ends the run and gives the best epoch") {
   for (std::size_t i = 0; i < reports.size(); ++i)
     if (reports[i].validation->loss < reports[best].validation->loss) best = i;
   CHECK(reports.size() == best + 4);
+  CHECK(same(steps.model(), models[best]));
   mlp model = small_mlp();
   pare::train(model, data, options);
   CHECK(same(model, models[best]));
   CHECK(pare::evaluate(model, options.loss, validation).loss == reports[best].validation->loss);
   CHECK_THROWS_AS(steps.epoch(), pare::value_error);
+}
+
+TEST_CASE("early stopping waits for pruning and for the divergence of variational dropout") {
+  const pare::dataset data = make_clouds(60), validation = make_clouds(30, 6);
+  training_options options{.epochs = 12,
+                           .batch_size = 10,
+                           .learning_rate = 1e-30,
+                           .optimizer = pare::sgd{0.0f},
+                           .validation = &validation,
+                           .early_stopping = {.patience = 1}};
+  // Nothing becomes better: the second epoch that competes is the last.
+  const auto epochs = [&] {
+    pare::trainer run(small_mlp(), data, options);
+    run.run();
+    return run.epochs_done();
+  };
+  CHECK(epochs() == 2);
+  options.pruning = {.every = 100, .schedule = {.begin = 42, .end = 42, .final = 0.5}};  // in the seventh
+  CHECK(epochs() == 8);
+  options.pruning = {};
+  options.variational = pare::variational_dropout{.ramp_begin = 1, .ramp_end = 4};
+  CHECK(epochs() == 5);
+}
+
+TEST_CASE("a plateau of the validation loss lowers the learning rate") {
+  const pare::dataset data = make_clouds(60), validation = make_clouds(30, 6);
+  std::vector<double> rates;
+  trained({.epochs = 8,
+           .learning_rate = 1e-30,  // changes nothing
+           .optimizer = pare::sgd{0.0f},
+           .schedule = {pare::plateau_rate{.factor = 0.5, .patience = 2}},
+           .validation = &validation,
+           .progress = [&](const pare::epoch_report& done) { rates.push_back(done.learning_rate / 1e-30); }});
+  CHECK(rates == std::vector<double>{1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.125});
+  // The validation loss decides where that of training falls: here it rises with each step.
+  pare::dataset contrary = validation;
+  for (int& label : contrary.labels) label = (label + 1) % 3;
+  rates.clear();
+  trained({.epochs = 4,
+           .batch_size = 10,
+           .learning_rate = 0.125,
+           .optimizer = pare::sgd{0.0f},
+           .schedule = {pare::plateau_rate{.factor = 0.5, .patience = 1}},
+           .validation = &contrary,
+           .progress = [&](const pare::epoch_report& done) { rates.push_back(done.learning_rate / 0.125); }});
+  CHECK(rates == std::vector<double>{1, 1, 0.5, 0.25});
+}
+
+TEST_CASE("a step of sgd moves weights through their rounding, and the step that they are rounded to") {
+  const pare::dataset data = make_clouds(32);
+  const mlp before = pare::make_mlp({3, 3}, 3);
+  const int levels = 2;
+  training_options options{.epochs = 1,
+                           .batch_size = 32,
+                           .learning_rate = 0.25,
+                           .optimizer = pare::sgd{0.0f},
+                           .schedule = {pare::constant_rate{}},
+                           .constraints = {{.quantizer = pare::learned_step{.levels = levels}}},
+                           .shards = GENERATE(1, 3)};
+  pare::trainer run(before, data, options);
+  const double step = static_cast<double>(run.quantization()[0].levels(0));
+  run.run();
+  // By hand in double precision, with v = w / step: dL/dstep = sum G (round(v) - v), or G ±levels out of range, scaled.
+  const Eigen::MatrixXd w = before.layers[0].weights.cast<double>(), x = data.inputs.cast<double>();
+  const Eigen::MatrixXd v = w / step;
+  const Eigen::MatrixXd codes = v.unaryExpr([](double at) { return std::clamp(std::nearbyint(at), -2.0, 2.0); });
+  Eigen::MatrixXd p = (step * codes * x).array().exp();
+  for (index_t j = 0; j < 32; ++j) {
+    p.col(j) /= p.col(j).sum();
+    p(data.labels[static_cast<std::size_t>(j)], j) -= 1;
+  }
+  const Eigen::MatrixXd gradient = p * x.transpose() / 32;
+  double slope = 0;
+  for (index_t i = 0; i < 9; ++i) slope += gradient(i) * (std::abs(v(i)) < levels ? codes(i) - v(i) : codes(i));
+  const double expected = step - 0.25 * slope / std::sqrt(9.0 * levels);
+  const auto moved = static_cast<double>(run.quantization()[0].levels(0));
+  CHECK(std::abs(moved - step) > 1e-4);
+  // Each of the gradients is off by some 50 roundings of terms below max|x|, and nine are summed.
+  const double eps = static_cast<double>(std::numeric_limits<float>::epsilon());
+  CHECK(std::abs(moved - expected) <= 9 * 50 * eps * x.cwiseAbs().maxCoeff());
 }
 
 TEST_CASE("averaged weights fade by their decay from their epoch on") {

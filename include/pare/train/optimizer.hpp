@@ -91,6 +91,20 @@ void step(const Method& method, index_t t, First&& first, Second&& second, Param
 
 namespace detail {
 
+// What the mean of squared gradients is after t steps with the gradient 1; 0 for a method that keeps none.
+inline float steady_square(const sgd&, index_t) { return 0.0f; }
+inline float steady_square(const rmsprop& method, index_t t) {
+  return 1.0f - std::pow(method.decay, static_cast<float>(t));
+}
+template <class Method>
+float steady_square(const Method& method, index_t t) {
+  return 1.0f - std::pow(method.beta2, static_cast<float>(t));
+}
+template <std::same_as<optimizer> Method>
+float steady_square(const Method& method, index_t t) {
+  return std::visit([&](const auto& m) { return steady_square(m, t); }, method);
+}
+
 inline void require_decay(std::string_view what, float value) {
   require<value_error>(value >= 0.0f && value < 1.0f, what, " is ", value, ", must be at least 0, below 1");
 }

@@ -28,7 +28,7 @@ struct regularization {
   float input_dropout = 0.0f;
 };
 
-// Both are off at 0.
+// Of weights, variances and biases; steps and levels of quantizers follow their own gradients. Both are off at 0.
 struct gradient_clipping {
   float value = 0.0f;  // each component is cut to [-value, value]
   float norm = 0.0f;   // then all are scaled to this Euclidean norm of all if it is larger (Pascanu et al. 2013)

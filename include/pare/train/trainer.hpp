@@ -26,11 +26,11 @@ class trainer {
   trainer& operator=(const trainer&) = delete;
 
   // Trains on every sample once more. Throws value_error when the run is finished, for data of an epoch that do not
-  // fit, and when the loss stops being finite; the run is of no use then.
+  // fit, and when the loss stops being finite; the run is of no use then. With early stopping the last one ends by
+  // going back to the best.
   epoch_report epoch();
 
-  // The epochs that are left, each reported to options.progress. With early stopping the result is that of the best
-  // epoch. Errors as for epoch, and whatever progress throws.
+  // The epochs that are left, each reported to options.progress. Errors as for epoch, and whatever progress throws.
   void run();
 
   // Whether all epochs are done, or validation has not become better for too long.
@@ -99,7 +99,6 @@ void trainer<Model>::run() {
     const epoch_report done = epoch();
     if (options_.progress) options_.progress(done);
   }
-  restore_best();
 }
 
 template <std::same_as<mlp> Model>
@@ -158,13 +157,18 @@ epoch_report trainer<Model>::epoch() {
   report.density = detail::density(now);
   if (const auto* shape = std::get_if<plateau_rate>(&options_.schedule.shape))
     state_->plateau.update(*shape, report.validation ? report.validation->loss : report.loss);
-  if (options_.early_stopping.patience > 0) compare_with_best(report);
+  if (options_.early_stopping.patience > 0) {
+    compare_with_best(report);
+    if (finished()) restore_best();
+  }
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return report;
 }
 
 template <std::same_as<mlp> Model>
 void trainer<Model>::compare_with_best(const epoch_report& report) {
+  if (options_.pruning.every > 0 && state_->steps < options_.pruning.schedule.end) return;
+  if (options_.variational && report.epoch < options_.variational->ramp_end) return;
   const bool by_error = options_.early_stopping.measure == validation_measure::classification_error;
   const double measure = by_error ? report.validation->error : report.validation->loss;
   ++state_->epochs_since_best;

@@ -287,14 +287,16 @@ class training_engine {
     const std::vector<mask> next =
         next_masks(options_.pruning, state_.steps,
                    pruning_evidence{state_.values, gradients_, state_.second, state_.energy}, state_.masks);
+    const float square = steady_square(options_.optimizer, state_.steps);
     for (std::size_t l = 0; l < next.size(); ++l) {
-      const auto forget = [&](auto& memory) {
-        for_each_difference(next[l], state_.masks[l], [&](index_t row, index_t col) { memory.weights(row, col) = 0; });
-        if (!is_straight_through(options_, l)) next[l].apply(memory.weights);
-      };
-      forget(state_.first[l]);
-      forget(state_.second[l]);
-      if (!is_straight_through(options_, l)) next[l].apply(state_.values[l].weights);
+      // What comes back begins as if its gradients had always been those of this step, and no direction were known.
+      for_each_difference(next[l], state_.masks[l], [&](index_t row, index_t col) {
+        const float gradient = gradients_[l].weights(row, col);
+        state_.first[l].weights(row, col) = 0;
+        state_.second[l].weights(row, col) = square * gradient * gradient;
+      });
+      if (is_straight_through(options_, l)) continue;
+      for (auto* each : {&state_.first[l], &state_.second[l], &state_.values[l]}) next[l].apply(each->weights);
     }
     state_.masks = next;
     refresh();

@@ -18,7 +18,7 @@ struct epoch_report {
   int epoch = 0;  // from 1
   int epochs = 0;
   double loss = 0;  // mean over the samples, each measured before its own step; without penalties on weights
-  std::optional<evaluation> validation = {};  // of the model as it would be returned now
+  std::optional<evaluation> validation = {};  // of the model as it would be returned now, its inputs not rounded
   double learning_rate = 0;                   // of the last step
   double density = 1;                         // the share of weights that are not zero
   double seconds = 0;                         // of this epoch, validation included
@@ -34,7 +34,8 @@ struct weight_averaging {
 enum class validation_measure { average_loss, classification_error };
 
 // Ends a run when validation has not become better for `patience` epochs, and gives the parameters of the best epoch
-// as its result. Off at 0.
+// as its result. Epochs in which a schedule still removes weights, or the divergence of variational dropout is not yet
+// counted fully, do not compete. Off at 0.
 struct early_stopping {
   int patience = 0;
   validation_measure measure = validation_measure::average_loss;
@@ -88,6 +89,9 @@ void validate(const training_options& options, const Model& model, const dataset
   const bool by_curvature = options.pruning.every > 0 && options.pruning.score == weight_score::curvature;
   require<value_error>(!by_curvature || !std::holds_alternative<sgd>(options.optimizer),
                        "pruning by curvature needs an optimizer that keeps the mean square of gradients");
+  const bool measured = options.pruning.score != weight_score::magnitude && !options.pruning.score_by;
+  require<value_error>(!measured || !is_due(options.pruning, 0) || options.pruning.schedule.at(0).value == 0,
+                       "pruning at step 0 by what steps measure, must begin at step 1 or later");
   require<value_error>(options.early_stopping.patience >= 0, "early_stopping patience is ",
                        options.early_stopping.patience, ", must not be negative");
   const bool needs_labels = options.early_stopping.measure == validation_measure::classification_error;
@@ -103,6 +107,9 @@ void validate(const training_options& options, const Model& model, const dataset
     require<value_error>(options.constraints.empty() && options.pruning.every == 0,
                          "variational dropout chooses its own mask, must be without constraints and pruning");
   }
+  require<value_error>(
+      options.distillation.logits.size() == 0 || !options.data_of_epoch,
+      "distillation has the logits of one set of data, the data change with each epoch: give the teacher");
   validate(options.distillation, data.features(), model.layers.back().outputs(), data.samples());
 }
 
