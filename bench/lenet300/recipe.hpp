@@ -7,6 +7,7 @@
 #include <pare/train/augmentation_cache.hpp>
 #include <pare/train/compact.hpp>
 #include <pare/train/convert.hpp>
+#include <pare/train/reorder.hpp>
 #include <pare/train/trainer.hpp>
 
 #include <fmt/format.h>
@@ -118,12 +119,10 @@ class lenet300 {
 
   static std::vector<pare::mask> masks_of(const pare::mlp& model) {
     std::vector<pare::mask> masks;
-    for (const pare::dense_layer& layer : model.layers) {
-      masks.emplace_back(layer.outputs(), layer.inputs());
-      for (pare::index_t row = 0; row < layer.outputs(); ++row)
-        for (pare::index_t col = 0; col < layer.inputs(); ++col)
-          masks.back().set(row, col, layer.weights(row, col) != 0.0f);
-    }
+    for (const pare::dense_layer& layer : model.layers)
+      masks.push_back(pare::mask::where(layer.outputs(), layer.inputs(), [&](pare::index_t row, pare::index_t col) {
+        return layer.weights(row, col) != 0.0f;
+      }));
     return masks;
   }
 
@@ -157,7 +156,7 @@ class lenet300 {
       chosen.constraints[l].quantizer = pare::learned_step{.levels = steps_.levels[l]};
     pare::trainer<> run(pruned, data_.train, chosen);
     run.run();
-    pare::mlp model = pare::compact(run.model()).model;
+    pare::mlp model = pare::reorder_neurons(pare::compact(run.model()).model).model;
     for (pare::dense_layer& layer : model.layers)
       layer.bias = (layer.bias.array() / steps_.bias_step).round() * steps_.bias_step;
     return pare::to_network(model, run.quantization());

@@ -158,8 +158,10 @@ inline std::string script_of(const lenet300_report& all, const std::filesystem::
          " noenhanced\nset xlabel 'bytes of the network'\nset logscale x\nset ylabel '" +
          (tested ? "test" : "held-out") +
          " error, %'\n"
-         "set xtics nomirror (2000, 3000, 5000, 10000, 20000, 50000)\nset ytics nomirror\n"
-         "set grid back lt 1 lc rgb '#e4e4e4'\nset border 3 lc rgb '#888888'\nset xrange [2000:60000]\n" +
+         "set xtics nomirror (500, 1000, 2000, 3000, 5000, 10000, 20000, 50000, 100000)\nset ytics nomirror\n"
+         "set grid back lt 1 lc rgb '#e4e4e4'\nset border 3 lc rgb '#888888'\nset offsets graph 0.05, graph 0.15, "
+         "graph "
+         "0.05, graph 0.05\n" +
          (with_published ? labels : "") + "$ours << EOD\n" + ours + "EOD\n$papers << EOD\n" + papers +
          "EOD\nplot $ours with points pt 7 ps 0.9 lc rgb '#2ca02c' title 'files written here, one for each seed'" +
          (with_published ? ", $papers with points pt 5 ps 0.9 lc rgb '#cc3333' title 'published'\n" : "\n");
