@@ -36,6 +36,7 @@ struct options {
   std::vector<index_t> budgets{};
   double max_error = 0;
   int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  double divergence = bench::recipe{}.divergence;
   bool quick = false;
   bool no_test = false;
   std::vector<std::string> without{};
@@ -60,6 +61,9 @@ options parse(int argc, char** argv) {
       ->check(CLI::Range(0.01, 80.0))
       ->excludes(budget);
   app.add_option("--threads", chosen.threads, "for training")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--divergence", chosen.divergence, "its weight in variational dropout: less leaves more weights")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
   app.add_flag("--quick", chosen.quick, "few epochs: a trial of the program itself");
   app.add_flag("--no-test", chosen.no_test, "leave the test images alone: a trial of the recipe");
   app.add_option("--without", chosen.without, "steps to leave out, to see what they are worth")
@@ -75,6 +79,7 @@ options parse(int argc, char** argv) {
 
 bench::recipe recipe_of(const options& chosen) {
   bench::recipe steps;
+  steps.divergence = chosen.divergence;
   if (chosen.quick) {
     steps.teacher_width = 100;
     steps.teacher_epochs = 2;

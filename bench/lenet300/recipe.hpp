@@ -1,7 +1,7 @@
 // From images to a perceptron of a few thousand weights: a teacher, sparse variational dropout, pruning, few levels.
 #pragma once
 
-#include <cmath>
+#include <array>
 #include <functional>
 
 #include <pare/train/augmentation_cache.hpp>
@@ -18,7 +18,7 @@ namespace bench {
 
 // Nothing in it is about a data set: all was chosen on held-out training images.
 struct recipe {
-  std::vector<pare::index_t> hidden{300, 100};
+  std::array<pare::index_t, 2> hidden{300, 100};
   pare::index_t teacher_width = 600;  // of its two hidden layers
   int teacher_epochs = 30;
   int variational_epochs = 100;
@@ -26,9 +26,9 @@ struct recipe {
   int tuning_epochs = 40;
   float input_dropout = 0.1f;  // of the student: the teacher sees the same pixels
   float temperature = 2.0f;
-  float teaching = 0.7f;  // share of the teacher in the loss
-  double divergence = 1.0;
-  std::vector<int> levels{3, 3, 7};  // of the weights of each layer, to either side of zero
+  float teaching = 0.7f;               // share of the teacher in the loss
+  double divergence = 1.0;             // its weight in variational dropout: less leaves more weights
+  std::array<int, 3> levels{3, 3, 7};  // of the weights of each layer, to either side of zero
   float bias_step = 1.0f / 32;
   bool with_teacher = true;
   bool variational = true;
