@@ -22,8 +22,12 @@ void code_by_plan(Coder& coder, const code_matrix& m, const matrix_plan& plan) {
     level_coder(coder, models, m, plan.order).code();
     return;
   }
-  code_model model(m.bits);
-  for (std::uint8_t& code : m.codes) code = static_cast<std::uint8_t>(model.code(coder, code));
+  adaptive_bit zero;  // apart, since every bit costs a little more than its information
+  code_model others(m.bits);
+  for (std::uint8_t& code : m.codes) {
+    const bool is_zero = m.bits > 1 && zero.code(coder, code == m.zero);
+    code = static_cast<std::uint8_t>(is_zero ? static_cast<std::uint32_t>(m.zero) : others.code(coder, code));
+  }
 }
 
 inline constexpr index_t least_grid = 3;
