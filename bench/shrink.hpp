@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include <pare/prune/neurons.hpp>
 #include <pare/prune/prune.hpp>
+#include <pare/train/narrow.hpp>
 #include <pare/train/trainer.hpp>
 
 namespace bench {
@@ -18,31 +18,11 @@ inline pare::mlp best_of(std::vector<pare::mlp> candidates, const pare::dataset&
       candidates[static_cast<std::size_t>(std::min_element(errors.begin(), errors.end()) - errors.begin())]);
 }
 
-// Keeps the part `kept` of the neurons of every hidden layer; what the others gave on average over `inputs` goes into
-// the next bias.
-inline pare::mlp without_neurons(pare::mlp model, double kept, pare::neuron_score score,
-                                 const Eigen::MatrixXf& inputs) {
-  for (std::size_t i = 0; i + 1 < model.layers.size(); ++i) {
-    pare::dense_layer& in = model.layers[i];
-    pare::dense_layer& out = model.layers[i + 1];
-    const auto end = model.layers.begin() + static_cast<std::ptrdiff_t>(i + 1);
-    const Eigen::MatrixXf hidden = pare::forward(pare::mlp{{model.layers.begin(), end}}, inputs);
-    pare::narrowed_layers narrow = remove_neurons(
-        in.weights, in.bias, out.weights, out.bias, pare::sparsity{1.0 - kept},
-        {.score = score, .mean = hidden.rowwise().mean(), .mean_magnitude = hidden.cwiseAbs().rowwise().mean()});
-    in.weights = std::move(narrow.w1);
-    in.bias = std::move(narrow.b1);
-    out.weights = std::move(narrow.w2);
-    out.bias = std::move(narrow.b2);
-  }
-  return model;
-}
-
-// The same by the score that does best on `data.test`.
+// Keeps the part `kept` of the neurons of every hidden layer, by the score that does best on `data.test`.
 inline pare::mlp narrowed(const pare::mlp& model, double kept, const pare::dataset_split& data) {
   std::vector<pare::mlp> candidates;
   for (const auto score : {pare::neuron_score::l1, pare::neuron_score::l2, pare::neuron_score::mean_activation})
-    candidates.push_back(without_neurons(model, kept, score, data.train.inputs));
+    candidates.push_back(remove_neurons(model, pare::sparsity{1.0 - kept}, data.train.inputs, score).model);
   return best_of(std::move(candidates), data.test);
 }
 

@@ -27,6 +27,7 @@
 #include <pare/train/convert.hpp>
 #include <pare/train/digits.hpp>
 #include <pare/train/fuse.hpp>
+#include <pare/train/narrow.hpp>
 #include <pare/train/progress.hpp>
 #include <pare/train/reorder.hpp>
 #include <pare/train/trainer.hpp>
