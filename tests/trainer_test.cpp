@@ -387,8 +387,7 @@ TEST_CASE("a step of sgd moves weights through their rounding, and the step that
   const auto moved = static_cast<double>(run.quantization()[0].levels(0));
   CHECK(std::abs(moved - step) > 1e-4);
   // Each of the gradients is off by some 50 roundings of terms below max|x|, and nine are summed.
-  const double eps = static_cast<double>(std::numeric_limits<float>::epsilon());
-  CHECK(std::abs(moved - expected) <= 9 * 50 * eps * x.cwiseAbs().maxCoeff());
+  CHECK(std::abs(moved - expected) <= 9 * 50 * float_eps * x.cwiseAbs().maxCoeff());
 }
 
 TEST_CASE("averaged weights fade by their decay from their epoch on") {

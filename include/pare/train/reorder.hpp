@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <concepts>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -32,7 +33,7 @@ std::vector<index_t> similar_rows(const Layer& layer) {
   const auto uses = (layer.weights.array() != 0.0f).eval();
   const auto counts = uses.template cast<index_t>().rowwise().sum().eval();
   std::vector<index_t> order(static_cast<std::size_t>(layer.outputs()));
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<index_t>(i);
+  std::iota(order.begin(), order.end(), index_t{0});
   const auto bring_forward = [&](auto from, auto&& value_of) {
     auto best = from;
     auto largest = value_of(*from);
