@@ -9,8 +9,8 @@ namespace pare {
 // How a file holds a network; the same network comes back from each.
 enum class coding : std::uint16_t {
   mapped = 1,  // as it lies in memory: used where the file is mapped
-  small = 2,   // the fewest bytes, by an adaptive coder, which is the slowest to decode
-  fast = 3,    // few bytes, by static frequencies, which decode several times as fast
+  small = 2,   // the fewest bytes, by an adaptive coder
+  fast = 3,    // few bytes, by static frequencies: faster to decode
 };
 
 struct save_options {

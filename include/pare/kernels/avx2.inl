@@ -5,7 +5,7 @@ inline constexpr bool decodes_in_registers = true;
 inline constexpr bool decodes_for_tiles = true;
 inline constexpr int float_tile = 4;
 
-// AVX-VNNI shares them: a copy of its own would compile eight more kernels for products alone.
+// AVX-VNNI shares them: a copy of its own would cost compile time.
 namespace pairs {}
 namespace one_sample = pairs;
 
