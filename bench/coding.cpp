@@ -53,19 +53,22 @@ double entropy_of(const pare::network& net) {
   return bits;
 }
 
-// Gaussian weights [rows, cols] of which the largest are kept.
-Eigen::MatrixXf weights(Eigen::Index rows, Eigen::Index cols, double sparsity) {
+// Gaussian weights [rows, cols] of which the largest are kept, times e^(unevenness normal) for every row and column.
+Eigen::MatrixXf weights(Eigen::Index rows, Eigen::Index cols, double sparsity, float unevenness = 0) {
   std::mt19937 generator(1);
   std::normal_distribution<float> normal;
   Eigen::MatrixXf w = Eigen::MatrixXf::NullaryExpr(rows, cols, [&] { return normal(generator); });
+  for (Eigen::Index row = 0; row < rows; ++row) w.row(row) *= std::exp(unevenness * normal(generator));
+  for (Eigen::Index col = 0; col < cols; ++col) w.col(col) *= std::exp(unevenness * normal(generator));
   if (sparsity > 0) pare::prune(w, pare::sparsity{sparsity});
   return w;
 }
 
-subject matrix(const std::string& name, Eigen::Index size, int bits, double sparsity, pare::encoding as) {
+subject matrix(const std::string& name, Eigen::Index size, int bits, double sparsity, pare::encoding as,
+               float unevenness = 0) {
   pare::network net(size);
-  net.add(pare::linear(
-      pare::quantize(weights(size, size, sparsity), {.bits = bits, .granularity = pare::granularity::row}, as)));
+  net.add(pare::linear(pare::quantize(weights(size, size, sparsity, unevenness),
+                                      {.bits = bits, .granularity = pare::granularity::row}, as)));
   return {name, net};
 }
 
@@ -110,7 +113,8 @@ void run(int rounds, Eigen::Index size, const std::filesystem::path& out) {
   for (const subject& what :
        {matrix("8 bits", size, 8, 0, encoding::codes), matrix("4 bits", size, 4, 0, encoding::codes),
         matrix("2 bits", size, 2, 0, encoding::codes), matrix("4 bits, 90 % zeros", size, 4, 0.9, encoding::bitmap),
-        matrix("4 bits, 99 % zeros", size, 4, 0.99, encoding::very_sparse), perceptron()})
+        matrix("4 bits, 99 % zeros", size, 4, 0.99, encoding::very_sparse),
+        matrix("4 bits, 90 % zeros, uneven", size, 4, 0.9, encoding::very_sparse, 0.3f), perceptron()})
     measure(what, rounds, results);
   const std::vector<bench::column<result>> columns = {
       {"weights", "weights", "{}", [](const result& r) { return r.name; }},

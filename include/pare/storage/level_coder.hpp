@@ -115,14 +115,17 @@ class level_coder {
   static int sign(int level) { return (level > 0) - (level < 0); }
   static std::size_t index(index_t i) { return static_cast<std::size_t>(i); }
 
-  // Log odds in 12 steps of 160 from -960 on.
-  static std::size_t bucket(log_odds x) { return static_cast<std::size_t>(std::clamp((x + 960) / 160, 0, 11)); }
+  // Log odds in 16 steps of 128 from -1024 on.
+  static std::size_t bucket(log_odds x) { return static_cast<std::size_t>(std::clamp((x + 1024) >> 7, 0, 15)); }
 
   // A context in which nothing was seen begins with what is seen in general.
   static adaptive_bit& begun(adaptive_bit& bit, const adaptive_bit& general, std::uint32_t weight) {
     if (bit.seen() == 0) bit = adaptive_bit(general.one(), weight);
     return bit;
   }
+
+  // Written out: a loop takes longer.
+  static void learn_all(bool bit, auto&... bits) { (..., bits.learn(bit)); }
 
   std::uint8_t& code_at(index_t row, index_t col) { return m_.codes[index(row * m_.cols + col)]; }
 
@@ -148,7 +151,7 @@ class level_coder {
     adaptive_bit& c = models_.live_far[(beside & 1) | (up & 1) << 1 | up2 << 2 | (up & 4) << 1];
     const bool bit = models_.live_mix.code(coder_, cols_[index(col)].live, {odds(a), odds(b), odds(c)});
     cols_[index(col)].live = bit;
-    for (adaptive_bit* each : {&a, &b, &c}) each->learn(bit);
+    learn_all(bit, a, b, c);
   }
 
   log_odds odds(const adaptive_bit& bit) const { return tables_.stretch(bit.one()); }
@@ -203,9 +206,11 @@ class level_coder {
   // Of the mean density of the columns beside one on the grid.
   log_odds odds_beside(index_t col) const {
     if (order_.grid == 0) return tables_.stretch(1);
-    probability sum = 0;
-    for (const index_t beside : {col - 1, col + 1, col - order_.grid, col + order_.grid})
-      if (beside >= 0 && beside < m_.cols) sum += cols_[index(beside)].nonzero.one();
+    const auto density = [this](index_t beside) {
+      return index(beside) < cols_.size() ? cols_[index(beside)].nonzero.one() : 0;
+    };
+    const index_t w = order_.grid;
+    const probability sum = density(col - 1) + density(col + 1) + density(col - w) + density(col + w);
     return tables_.stretch(std::max<probability>(sum / 4, 1));
   }
 
@@ -219,7 +224,7 @@ class level_coder {
     adaptive_bit& z =
         begun(models_.surroundings[(around >> 4) % 4 << 7 | unsigned{weights[around >> 8]} << 4 | of_row], all, 8);
     bit = models_.nonzero_mix.code(coder_, bit, {row_odds, col_odds, odds(x), odds(y), odds(z), odds(all)});
-    for (adaptive_bit* each : {&r.nonzero, &c.nonzero, &x, &y, &z, &all}) each->learn(bit);
+    learn_all(bit, r.nonzero, c.nonzero, x, y, z, all);
     return bit;
   }
 
@@ -230,7 +235,7 @@ class level_coder {
     adaptive_bit& x = models_.sign_pattern[static_cast<std::size_t>(pattern)];
     adaptive_bit& y = models_.sign_balance[static_cast<std::size_t>(balance)];
     bit = models_.sign_mix.code(coder_, bit, {odds(x), odds(y), odds(r.negative), odds(c.negative)});
-    for (adaptive_bit* each : {&x, &y, &r.negative, &c.negative}) each->learn(bit);
+    learn_all(bit, x, y, r.negative, c.negative);
     return bit;
   }
 
@@ -251,7 +256,7 @@ class level_coder {
       adaptive_bit& y = begun(r.larger[i], all, 8);
       adaptive_bit& z = begun(c.larger[i], all, 8);
       const bool more = larger.mix.code(coder_, magnitude > so_far, {odds(all), odds(x), odds(y), odds(z)});
-      for (adaptive_bit* each : {&all, &x, &y, &z}) each->learn(more);
+      learn_all(more, all, x, y, z);
       if (!more) return so_far;
     }
     return most;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include <pare/storage/squash.hpp>
 
@@ -22,8 +23,7 @@ class mixer {
 
   template <class Coder>
   bool code(Coder& coder, bool bit, const inputs& x) {
-    std::int64_t sum = 0;
-    for (std::size_t i = 0; i < Inputs; ++i) sum += std::int64_t{weights_[i]} * x[i];
+    const std::int64_t sum = each([&](auto... i) { return (... + (std::int64_t{weights_[i]} * x[i])); });
     const auto mixed = std::clamp<std::int64_t>(sum >> 16, -most_odds, most_odds);
     const probability p = tables_->squash(static_cast<log_odds>(mixed));
     bit = coder.code(bit, p);
@@ -36,10 +36,19 @@ class mixer {
 
   void learn(std::int32_t error, const inputs& x) {
     if (seen_ < 1 << 16) rate_ = static_cast<std::int32_t>(2 + 400 * quick / (quick + seen_++));
-    for (std::size_t i = 0; i < Inputs; ++i) {
-      const std::int64_t step = (std::int64_t{error} * rate_ * x[i] + (1 << 19)) >> 20;
+    const std::int64_t scaled = std::int64_t{error} * rate_;
+    const auto move = [&](std::size_t i) {
+      const std::int64_t step = (scaled * x[i] + (1 << 19)) >> 20;
       weights_[i] = static_cast<std::int32_t>(weights_[i] + step);  // modulo 2^32
-    }
+    };
+    each([&](auto... i) { (..., move(i)); });
+  }
+
+  // do_all(0, 1, ..): loops that are written out, which are much of the time that a bit takes.
+  template <class All>
+  static auto each(All&& do_all) {
+    return [&]<std::size_t... i>(std::index_sequence<i...>) { return do_all(i...); }
+    (std::make_index_sequence<Inputs>{});
   }
 
   const logistic_tables* tables_ = &logistic();
