@@ -16,7 +16,6 @@
 #include <pare/train/digits.hpp>
 
 #include "accuracy_report.hpp"
-#include "network_error.hpp"
 #include "peers/eigen.hpp"
 #include "shrink.hpp"
 #include "stopwatch.hpp"
@@ -212,7 +211,7 @@ bench::result measure(const candidate& from, int bits, const std::filesystem::pa
   row.disk_bytes = static_cast<std::int64_t>(std::filesystem::file_size(file));
   const Eigen::MatrixXf logits = pare::logits_of(loaded, test.inputs);
   if (reference.size() == 0) reference = logits;
-  row.test_error = bench::error_rate(logits, test.labels);
+  row.test_error = pare::error_rate(logits, test.labels);
   row.output_error = static_cast<double>((logits - reference).norm() / reference.norm());
   return row;
 }

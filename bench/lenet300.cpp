@@ -20,7 +20,6 @@
 
 #include "lenet300/recipe.hpp"
 #include "lenet300/result.hpp"
-#include "network_error.hpp"
 
 namespace {
 
@@ -36,7 +35,7 @@ struct options {
   std::vector<index_t> budgets{};
   double max_error = 0;
   int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  double divergence = bench::recipe{}.divergence;
+  std::optional<double> divergence{};
   bool quick = false;
   bool no_test = false;
   std::vector<std::string> without{};
@@ -61,9 +60,10 @@ options parse(int argc, char** argv) {
       ->check(CLI::Range(0.01, 80.0))
       ->excludes(budget);
   app.add_option("--threads", chosen.threads, "for training")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--divergence", chosen.divergence, "its weight in variational dropout: less leaves more weights")
-      ->check(CLI::Range(0.0, 100.0))
-      ->capture_default_str();
+  app.add_option("--divergence", chosen.divergence,
+                 "its weight in variational dropout: less leaves more weights (default: 3400 / the largest budget, at "
+                 "most 1)")
+      ->check(CLI::Range(0.0, 100.0));
   app.add_flag("--quick", chosen.quick, "few epochs: a trial of the program itself");
   app.add_flag("--no-test", chosen.no_test, "leave the test images alone: a trial of the recipe");
   app.add_option("--without", chosen.without, "steps to leave out, to see what they are worth")
@@ -77,14 +77,23 @@ options parse(int argc, char** argv) {
   return chosen;
 }
 
+// Less where a budget affords more weights, so that variational dropout leaves more of them; 1 was chosen for 3400
+// bytes.
+double divergence_for(const std::vector<index_t>& budgets) {
+  index_t most = 3400;
+  for (const index_t budget : budgets) most = std::max(most, budget);
+  return 3400.0 / static_cast<double>(most);
+}
+
 bench::recipe recipe_of(const options& chosen) {
   bench::recipe steps;
-  steps.divergence = chosen.divergence;
+  steps.divergence = chosen.divergence.value_or(divergence_for(chosen.budgets));
   if (chosen.quick) {
     steps.teacher_width = 100;
     steps.teacher_epochs = 2;
     steps.variational_epochs = 6;
     steps.pruning_epochs = steps.tuning_epochs = 3;
+    steps.sparse_learning_rate = steps.learning_rate;  // so few steps leave next to nothing otherwise
   }
   for (const std::string& step : chosen.without) {
     if (step == "teacher") steps.with_teacher = false;
@@ -108,46 +117,51 @@ constexpr pare::augmentation movements{.shift = 1.5f, .rotation = 8, .scale = 0.
 constexpr index_t augmented_variants = 24;
 
 struct candidate {
-  pare::network net;
-  double error;  // of held-out images
+  pare::mlp pruned;
+  pare::network net;  // the same in few levels
+  double error;       // of held-out images
   index_t bytes;
-  index_t kept;  // weights that were asked for
 };
 
-candidate shrink(const bench::lenet300& run, index_t kept, const pare::dataset& held_out) {
-  kept = std::min(kept, run.most_weights());
+candidate shrink(const bench::recipe_run& run, const pare::mlp& from, index_t kept, const pare::dataset& held_out,
+                 int part_of_epochs = 1) {
   say(fmt::format("  keeping about {} weights:", kept));
-  candidate result{run.shrunk_to(kept), 0, 0, kept};
-  result.error = bench::error_rate(pare::logits_of(result.net, held_out.inputs), held_out.labels);
+  pare::mlp pruned = run.prune(from, kept, part_of_epochs);
+  candidate result{std::move(pruned), pare::network(1), 0, 0};
+  result.net = run.quantize(result.pruned);
+  result.error = error_rate(result.net, held_out);
   result.bytes = static_cast<index_t>(pare::coded_size(result.net, pare::coding::small));
   say(fmt::format("    {} bytes, {:.2f} % wrong of those held out", result.bytes, 100 * result.error));
   return result;
 }
 
-// A weight costs about 7 bits; how many exactly, a file tells. If the first one leaves room or does not fit, the next
+// A weight costs about 8 bits; how many exactly, a file tells. If the first one leaves room or does not fit, the next
 // will be closer.
-candidate fill_budget(const bench::lenet300& run, index_t budget, const pare::dataset& held_out) {
-  const auto room = static_cast<double>(budget);
+candidate fill_budget(const bench::recipe_run& run, index_t budget, const pare::dataset& held_out) {
+  const auto room = static_cast<double>(budget), all = static_cast<double>(nonzero_weights(run.sparse()));
   std::optional<candidate> best;
-  double weights = room * 8 / 7.2;
+  double weights = room * 8 / 8.1;
   for (int trial = 1;; ++trial) {
-    candidate found = shrink(run, static_cast<index_t>(weights), held_out);
+    weights = std::min(weights, all);
+    candidate found = shrink(run, run.sparse(), static_cast<index_t>(weights), held_out);
     const auto bytes = static_cast<double>(found.bytes);
-    const bool is_all = found.kept == run.most_weights();
-    weights = static_cast<double>(found.kept) * (bytes <= room ? 0.99 : 0.98) * room / bytes;
-    if (found.bytes <= budget && (!best || found.bytes > best->bytes)) best = std::move(found);
-    if (best && (trial >= 2 || is_all || bytes >= 0.96 * room)) return std::move(*best);
+    const bool fits = found.bytes <= budget;
+    if (fits && (!best || found.bytes > best->bytes)) best = std::move(found);
+    if (best && (trial >= 2 || weights == all || bytes >= 0.96 * room)) return std::move(*best);
+    weights *= (fits ? 0.99 : 0.98) * room / bytes;
   }
 }
 
-// Fewer and fewer weights, until too many images are wrong. Throws value_error where too many are with all weights.
-candidate reach_error(const bench::lenet300& run, double most, const pare::dataset& held_out) {
+// Fewer and fewer weights, each time from those before, until too many images are wrong. Throws value_error where too
+// many are with all weights.
+candidate reach_error(const bench::recipe_run& run, double most, const pare::dataset& held_out) {
   constexpr pare::index_t fewest = 100;
-  candidate best = shrink(run, run.most_weights(), held_out);
+  constexpr int part_of_epochs = 4;  // of each pruning, as there will be several
+  candidate best = shrink(run, run.sparse(), nonzero_weights(run.sparse()), held_out, part_of_epochs);
   pare::detail::require<pare::value_error>(best.error <= most, "the largest network has ", 100 * best.error,
                                            " % wrong, --max-error is ", 100 * most);
-  while (best.kept > fewest) {
-    candidate next = shrink(run, best.kept * 4 / 5, held_out);
+  for (index_t kept = nonzero_weights(best.pruned) * 7 / 10; kept > fewest; kept = kept * 7 / 10) {
+    candidate next = shrink(run, best.pruned, kept, held_out, part_of_epochs);
     if (next.error > most) break;
     best = std::move(next);
   }
@@ -160,9 +174,9 @@ bench::lenet300_result measure(const candidate& from, const std::filesystem::pat
   const pare::mlp model = to_mlp(loaded);
   bench::lenet300_result row;
   row.validation_error = from.error;
-  if (test != nullptr) row.test_error = bench::error_rate(pare::logits_of(loaded, test->inputs), test->labels);
+  if (test != nullptr) row.test_error = error_rate(loaded, *test);
   row.bytes = static_cast<std::int64_t>(std::filesystem::file_size(file));
-  row.weights = bench::lenet300::nonzeros(model);
+  row.weights = nonzero_weights(model);
   row.widths = std::to_string(pare::compact(model).live_inputs.size());
   for (const pare::dense_layer& layer : model.layers) row.widths += fmt::format("-{}", layer.outputs());
   return row;
@@ -183,12 +197,12 @@ void run_seed(const options& chosen, const bench::recipe& steps, const pare::dat
   const pare::dataset_split training = hold_out_random(data.train, held_out_samples(data.train), seed);
   const auto side = static_cast<index_t>(std::lround(std::sqrt(static_cast<double>(data.train.features()))));
   std::optional<pare::augmentation_cache<pare::dataset>> augmented;
-  bench::lenet300::images_of_epoch images;
+  bench::recipe_run::images_of_epoch images;
   if (chosen.track == "augmented") {
     augmented.emplace(training.train, pare::image_shape{side, side}, movements, seed, augmented_variants, &threads);
     images = [&](int epoch) -> const pare::dataset& { return augmented->epoch(epoch); };
   }
-  const bench::lenet300 run(steps, training, images, seed, threads);
+  const bench::recipe_run run(steps, training, images, seed, threads);
   const double shared_seconds = seconds_since(begin);
   const auto add_row = [&](index_t budget, auto&& find) {
     const auto own = std::chrono::steady_clock::now();

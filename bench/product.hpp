@@ -6,11 +6,13 @@
 
 #include <Eigen/Core>
 
+#include <pare/tensor/eigen.hpp>
+
 #include "stopwatch.hpp"
 
 namespace bench {
 
-using dense_matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using dense_matrix = pare::row_major_matrix;
 
 // Something to be timed, and how much a call of it does.
 struct job {

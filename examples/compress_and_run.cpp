@@ -1,23 +1,8 @@
 // A trained network, made small and run small: prune, quantize, save, load, run.
 
 #include <cstdio>
-#include <filesystem>
 
 #include <pare/pare.hpp>
-
-// The share of the samples that a network gets wrong.
-double error_rate(const pare::network& net, const pare::dataset& data) {
-  Eigen::MatrixXf logits(net.outputs(), data.samples());
-  pare::workspace room = net.workspace(data.samples());  // every allocation of a run
-  net.run(data.inputs, logits, room);
-  pare::index_t wrong = 0;
-  for (pare::index_t i = 0; i < data.samples(); ++i) {
-    pare::index_t largest = 0;
-    logits.col(i).maxCoeff(&largest);
-    wrong += largest != data.labels[static_cast<std::size_t>(i)];
-  }
-  return static_cast<double>(wrong) / static_cast<double>(data.samples());
-}
 
 int main() {
   // Something to compress: a perceptron that has learned digits drawn by the program.

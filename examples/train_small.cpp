@@ -22,7 +22,7 @@ int main() {
   const pare::index_t steps = pare::steps_per_epoch(digits.samples(), options.batch_size);
   options.pruning = {
       .every = 10, .schedule = {.end = 6 * steps, .final = 0.9}, .regrow = pare::regrowth::straight_through};
-  options.distillation = {.logits = teacher_logits(teacher, digits)};
+  options.distillation = {.logits = logits_of(teacher, digits.inputs)};
   pare::trainer run(teacher, digits, options);
   run.run();
 

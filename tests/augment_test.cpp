@@ -15,7 +15,7 @@ using pare::augmentation;
 using pare::index_t;
 using pare::detail::elastic_field;
 using pare::detail::image_pose;
-using image = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using image = pare::row_major_matrix;
 
 namespace {
 

@@ -93,9 +93,9 @@ TEST_CASE("a network that is constant keeps one neuron per layer and no live inp
   CHECK(result.live_inputs.empty());
   CHECK(result.outputs.relative() <= 6 * 0x1p-22);
   CHECK((pare::forward(result.model, x).colwise() - result.model.layers[3].bias).isZero(0));
-  const pare::narrowed_mlp narrowed = pare::remove_dead_inputs(result.model, x);
-  CHECK(narrowed.kept == numbers{0});
-  CHECK(narrowed.outputs.largest == 0);
+  const pare::trimmed_mlp trimmed = pare::remove_dead_inputs(result.model, x);
+  CHECK(trimmed.kept == numbers{0});
+  CHECK(trimmed.outputs.largest == 0);
 }
 
 TEST_CASE("a network with nothing to take out stays as it is") {
@@ -115,7 +115,7 @@ TEST_CASE("inputs without weights go, and samples with them") {
   pare::mlp model = three_layers(activation::relu);
   for (const index_t input : {0, 4, 9}) model.layers[0].weights.col(input).setZero();
   const pare::dataset data{whole_numbers(10, 50, 5), std::vector<int>(50), 3, "whole numbers"};
-  const pare::narrowed_mlp result = pare::remove_dead_inputs(model, data.inputs);
+  const pare::trimmed_mlp result = pare::remove_dead_inputs(model, data.inputs);
   CHECK(result.kept == numbers{1, 2, 3, 5, 6, 7, 8});
   CHECK(result.model.layers[0].weights.cols() == 7);
   CHECK(result.outputs.largest == 0);

@@ -59,7 +59,7 @@ TEST_CASE("a teacher that is asked during the run teaches as its logits do, and 
   const pare::dataset data = make_clouds(100);
   const pare::network teacher = to_network(pare::make_mlp({3, 16, 3}, 4));
   pare::training_options options{.epochs = 3, .batch_size = 16, .shards = 3};
-  options.distillation = {.logits = teacher_logits(teacher, data), .temperature = 2.0f};
+  options.distillation = {.logits = pare::logits_of(teacher, data.inputs), .temperature = 2.0f};
   const pare::mlp by_logits = trained(options);
   options.distillation = {.teacher = &teacher, .temperature = 2.0f};
   CHECK(same(trained(options), by_logits));
@@ -72,7 +72,7 @@ TEST_CASE("a teacher that is asked during the run teaches as its logits do, and 
   options.distillation = {.teacher = &echo, .temperature = 1.0f, .weight = 1.0f};
   pare::trainer<> student(identity, data, options);
   CHECK(student.epoch().loss < 1e-6);  // they agree on whatever was dropped
-  options.distillation = {.logits = teacher_logits(echo, data), .temperature = 1.0f, .weight = 1.0f};
+  options.distillation = {.logits = pare::logits_of(echo, data.inputs), .temperature = 1.0f, .weight = 1.0f};
   CHECK(pare::trainer<>(identity, data, options).epoch().loss > 1e-2);
 
   const auto refusal = [&](const pare::distillation& d) {
@@ -93,13 +93,13 @@ TEST_CASE("teachers give the same logits as a perceptron, as a network and on ma
   pare::thread_pool pool(2);
   // Sums of 3 and of 7 products of numbers below 10, and biases.
   const float tolerance = 10 * 16 * std::numeric_limits<float>::epsilon();
-  CHECK((pare::teacher_logits(teacher, data) - expected).cwiseAbs().maxCoeff() <= tolerance);
-  CHECK(pare::teacher_logits(teacher, data, &pool) == pare::teacher_logits(teacher, data));
+  CHECK((pare::logits_of(teacher, data.inputs) - expected).cwiseAbs().maxCoeff() <= tolerance);
+  CHECK(pare::logits_of(teacher, data.inputs, &pool) == pare::logits_of(teacher, data.inputs));
   const pare::network net = pare::to_network(teacher);
-  CHECK((pare::teacher_logits(net, data) - expected).cwiseAbs().maxCoeff() <= tolerance);
-  CHECK(pare::teacher_logits(net, data, &pool) == pare::teacher_logits(net, data));
-  CHECK_THROWS_AS(pare::teacher_logits(pare::to_network(pare::make_mlp({4, 3}, 1)), data), pare::shape_error);
-  CHECK_THROWS_AS(pare::teacher_logits(pare::make_mlp({4, 3}, 1), data), pare::shape_error);
+  CHECK((pare::logits_of(net, data.inputs) - expected).cwiseAbs().maxCoeff() <= tolerance);
+  CHECK(pare::logits_of(net, data.inputs, &pool) == pare::logits_of(net, data.inputs));
+  CHECK_THROWS_AS(pare::logits_of(pare::to_network(pare::make_mlp({4, 3}, 1)), data.inputs), pare::shape_error);
+  CHECK_THROWS_AS(pare::logits_of(pare::make_mlp({4, 3}, 1), data.inputs), pare::shape_error);
 }
 
 TEST_CASE("a student of another shape learns what its teacher says, labels unseen") {
@@ -113,7 +113,7 @@ TEST_CASE("a student of another shape learns what its teacher says, labels unsee
               {.epochs = 60,
                .batch_size = 20,
                .learning_rate = 0.01,
-               .distillation = {.logits = pare::teacher_logits(teacher, data), .temperature = 2.0f, .weight = 1.0f}});
+               .distillation = {.logits = pare::logits_of(teacher, data.inputs), .temperature = 2.0f, .weight = 1.0f}});
   const std::vector<int> a = pare::predict(teacher, data.inputs), b = pare::predict(student, data.inputs);
   index_t agree = 0;
   for (std::size_t i = 0; i < a.size(); ++i) agree += a[i] == b[i];

@@ -10,8 +10,8 @@
 
 using pare::index_t;
 using pare::mask;
+using pare::row_major_matrix;
 using pare::detail::layer_parameters;
-using pare::detail::row_major_matrix;
 
 namespace {
 

@@ -18,7 +18,7 @@ Eigen::MatrixXf probe() { return gaussian(3, samples, 77); }
 
 struct network_under_test {
   pare::mlp model;
-  std::vector<pare::detail::row_major_matrix> variance;  // one per layer, or none
+  std::vector<pare::row_major_matrix> variance;  // one per layer, or none
   pare::detail::input_change change = {};
 
   std::vector<pare::detail::effective_layer> effective() const {
@@ -190,7 +190,7 @@ TEST_CASE("the gradient of no samples is zero") {
   pass.forward(effective, {0, 0}, pare::detail::random(1), buffers);
   pass.backward(effective, {0, 0}, buffers);
   pare::detail::layer_parameters gradient{
-      pare::detail::row_major_matrix::Constant(6, 4, 7.0f), {}, Eigen::VectorXf::Constant(6, 7.0f), {}};
+      pare::row_major_matrix::Constant(6, 4, 7.0f), {}, Eigen::VectorXf::Constant(6, 7.0f), {}};
   pass.weight_gradient(0, {0, 6}, {0, 0}, buffers, gradient);
   CHECK((gradient.weights.array() == 0.0f).all());
   CHECK((gradient.bias.array() == 0.0f).all());

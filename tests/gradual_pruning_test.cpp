@@ -12,8 +12,8 @@ using pare::index_t;
 using pare::mask;
 using pare::pruning_scope;
 using pare::regrowth;
+using pare::row_major_matrix;
 using pare::detail::pruning_evidence;
-using pare::detail::row_major_matrix;
 
 namespace {
 

@@ -1,11 +1,24 @@
 // The multi-layer perceptron against double precision.
-#include <pare/train/mlp.hpp>
+#include <pare/train/convert.hpp>
+#include <pare/train/evaluate.hpp>
 
 #include "catch.hpp"
 #include "perceptrons.hpp"
 
 using pare::activation;
 using pare::index_t;
+
+namespace {
+
+template <class Model>
+Model converted(const pare::mlp& model) {
+  if constexpr (std::is_same_v<Model, pare::network>)
+    return pare::to_network(model);
+  else
+    return model;
+}
+
+}  // namespace
 
 TEST_CASE("forward is f(W x + b), layer by layer") {
   const auto hidden =
@@ -37,9 +50,11 @@ TEST_CASE("a new network has He's variance, no biases, relu between its layers, 
   CHECK(pare::make_mlp({784, 300, 10}, 6).layers[0].weights != model.layers[0].weights);
 }
 
-TEST_CASE("predict takes the largest logit and the lowest class of equals, error_rate counts the misses") {
-  pare::mlp model;
-  model.layers.push_back({Eigen::Matrix3f::Identity(), Eigen::Vector3f::Zero(), activation::identity});
+TEMPLATE_TEST_CASE("predict takes the largest logit and the lowest class of equals, error_rate counts the misses", "",
+                   pare::mlp, pare::network) {
+  pare::mlp same;
+  same.layers.push_back({Eigen::Matrix3f::Identity(), Eigen::Vector3f::Zero(), activation::identity});
+  const TestType model = converted<TestType>(same);
   pare::dataset data{Eigen::MatrixXf(3, 4), {0, 2, 1, 2}, 3, "four"};
   data.inputs << 5, 1, 2, 0,  //
       1, 1, 2, 0,             //
@@ -50,6 +65,22 @@ TEST_CASE("predict takes the largest logit and the lowest class of equals, error
   const pare::dataset regression{data.inputs, {}, 0, "four", data.inputs};
   CHECK(error_message<pare::value_error>([&] { pare::error_rate(model, regression); }) ==
         "four: has targets, labels are needed");
+  const Eigen::MatrixXf logits = pare::logits_of(model, data.inputs);
+  CHECK(pare::error_rate(logits, data.labels) == 0.5);
+  CHECK(error_message<pare::value_error>([&] { pare::error_rate(logits, std::vector<int>{}); }) ==
+        "there are no labels, at least 1 is needed");
+  CHECK(error_message<pare::shape_error>([&] {
+          pare::error_rate(logits, {0, 1});
+        }) == "logits are of 4 samples, there are 2 labels");
+}
+
+TEST_CASE("nonzero_weights counts over all layers, biases not") {
+  pare::mlp model = pare::make_mlp({3, 2, 2}, 1);
+  CHECK(pare::nonzero_weights(model) == 10);
+  model.layers[0].weights.row(1).setZero();
+  model.layers[1].weights(0, 0) = -0.0f;
+  model.layers[1].bias.setOnes();
+  CHECK(pare::nonzero_weights(model) == 6);
 }
 
 TEST_CASE("predict treats every sample of a long batch alike") {
@@ -57,8 +88,8 @@ TEST_CASE("predict treats every sample of a long batch alike") {
   const Eigen::MatrixXf x = gaussian(4, 1100, 3);
   const std::vector<int> predicted = pare::predict(model, x);
   REQUIRE(predicted.size() == 1100);
-  for (const index_t j : {0, 511, 512, 1023, 1024, 1099})
-    CHECK(pare::predict(model, x.col(j)).front() == predicted[static_cast<std::size_t>(j)]);
+  for (const index_t j : {0, 255, 256, 1023, 1024, 1099})
+    CHECK(pare::predict(model, Eigen::MatrixXf(x.col(j))).front() == predicted[static_cast<std::size_t>(j)]);
 }
 
 TEST_CASE("a network that cannot be is refused") {

@@ -62,7 +62,7 @@ class backwards final : public pare::executor {
 TEST_CASE("inputs and outputs may be row-major, strided, flipped, blocks") {
   const packed_matrix w = quantize(gaussian(21, 37, 1));
   const Eigen::MatrixXf x = gaussian(37, 5, 2);
-  using rows = Eigen::Matrix<float, -1, -1, Eigen::RowMajor>;
+  using rows = pare::row_major_matrix;
   using any_stride = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
   for (const precision inputs : precisions) {
     const Eigen::MatrixXf expected = product(w, x, inputs);

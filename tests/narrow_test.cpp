@@ -15,7 +15,7 @@ TEST_CASE("constant neurons of every hidden layer go first, and the outputs stay
   for (const index_t j : {1, 2, 5, 6}) model.layers[0].weights.row(j).setZero();
   for (const index_t j : {0, 3, 4}) model.layers[1].weights.row(j).setZero();
   const Eigen::MatrixXf x = whole_numbers(10, 64, 4);
-  const pare::thinned_mlp result = pare::remove_neurons(model, pare::sparsity{0.5}, x);
+  const pare::narrowed_mlp result = pare::remove_neurons(model, pare::sparsity{0.5}, x);
   CHECK(result.kept == std::vector<numbers>{{0, 3, 4, 7}, {1, 2, 5}});
   CHECK(result.model.layers[0].outputs() == 4);
   CHECK(result.model.layers[1].inputs() == 4);
@@ -28,7 +28,7 @@ TEST_CASE("constant neurons of every hidden layer go first, and the outputs stay
 TEST_CASE("what removed neurons give on average goes into the next bias") {
   const pare::mlp model{{whole_layer(8, 10, 1, activation::relu), whole_layer(3, 8, 3, activation::identity)}};
   const Eigen::MatrixXf x = whole_numbers(10, 64, 4);
-  const pare::thinned_mlp result = pare::remove_neurons(model, pare::sparsity{0.5}, x);
+  const pare::narrowed_mlp result = pare::remove_neurons(model, pare::sparsity{0.5}, x);
   REQUIRE(result.kept[0].size() == 4);
   // With an affine last layer the mean output is as it was, up to the rounding of means: 64 terms.
   const Eigen::MatrixXd before = pare::forward(model, x).cast<double>();

@@ -236,8 +236,8 @@ TEST_CASE("samples may lie anywhere in memory, in any element type") {
   const MatrixXf y = outputs_of(net, x);
   pare::workspace room = net.workspace(4);
 
-  const Eigen::Matrix<float, -1, -1, Eigen::RowMajor> row_major = x;
-  Eigen::Matrix<float, -1, -1, Eigen::RowMajor> row_major_y(3, 4);
+  const pare::row_major_matrix row_major = x;
+  pare::row_major_matrix row_major_y(3, 4);
   net.run(row_major, row_major_y, room);
   CHECK(row_major_y == y);
 

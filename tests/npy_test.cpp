@@ -8,7 +8,7 @@
 #include "support.hpp"
 
 namespace fs = std::filesystem;
-using matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using matrix = pare::row_major_matrix;
 using shape = std::vector<pare::index_t>;
 using namespace std::string_literals;
 

@@ -3,12 +3,14 @@
 
 #include <limits>
 
+#include <pare/tensor/eigen.hpp>
+
 #include "allocations.hpp"
 #include "catch.hpp"
 #include "support.hpp"
 
+using pare::row_major_matrix;
 using pare::detail::multiply;
-using row_major = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 namespace {
 
@@ -27,9 +29,9 @@ TEST_CASE("a product is that in double precision, whatever the sizes and storage
   pare::detail::packing_buffers buffers;
   const Eigen::Index rows = GENERATE(0, 1, 7, 64), cols = GENERATE(1, 5, 33), depth = GENERATE(0, 1, 9, 300);
   const Eigen::MatrixXf a = gaussian(rows, depth, 1), b = gaussian(depth, cols, 2);
-  const row_major c = a, d = b;
+  const row_major_matrix c = a, d = b;
   Eigen::MatrixXf by_columns = Eigen::MatrixXf::Constant(rows, cols, 5.0f);
-  row_major by_rows = by_columns;
+  row_major_matrix by_rows = by_columns;
   check(buffers, a, b, by_columns);
   check(buffers, c, b, by_columns);
   check(buffers, c, d, by_rows);
@@ -39,7 +41,7 @@ TEST_CASE("a product is that in double precision, whatever the sizes and storage
 TEST_CASE("a product works on transposes, maps and blocks of rows") {
   pare::detail::packing_buffers buffers;
   Eigen::MatrixXf a = gaussian(40, 30, 1), b = gaussian(50, 30, 2);
-  row_major out = row_major::Constant(40, 50, 9.0f);
+  row_major_matrix out = row_major_matrix::Constant(40, 50, 9.0f);
   check(buffers, Eigen::Map<Eigen::MatrixXf>(a.data(), 40, 30).middleRows(10, 7), b.transpose(), out.middleRows(3, 7));
   CHECK((out.topRows(3).array() == 9.0f).all());
   CHECK((out.bottomRows(30).array() == 9.0f).all());

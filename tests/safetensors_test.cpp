@@ -30,7 +30,7 @@ std::string entry(const std::string& name, const std::string& dtype, const std::
 class file_writer {
  public:
   void add(const std::string& name, const Eigen::MatrixXf& values, bool vector = false) {
-    const Eigen::Matrix<float, -1, -1, Eigen::RowMajor> rows = values;
+    const pare::row_major_matrix rows = values;
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(rows.data());
     const std::size_t begin = data_.size();
     data_.insert(data_.end(), bytes, bytes + static_cast<std::size_t>(rows.size()) * 4);

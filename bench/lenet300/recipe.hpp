@@ -22,13 +22,15 @@ struct recipe {
   pare::index_t teacher_width = 600;  // of its two hidden layers
   int teacher_epochs = 30;
   int variational_epochs = 100;
-  int pruning_epochs = 30;
+  int pruning_epochs = 100;
   int tuning_epochs = 40;
-  float input_dropout = 0.1f;  // of the student: the teacher sees the same pixels
+  double learning_rate = 1e-3;         // of the teacher, and for few levels
+  double sparse_learning_rate = 3e-3;  // of variational dropout and pruning
+  float input_dropout = 0.1f;          // of the student: the teacher sees the same pixels
   float temperature = 2.0f;
   float teaching = 0.7f;               // share of the teacher in the loss
   double divergence = 1.0;             // its weight in variational dropout: less leaves more weights
-  std::array<int, 3> levels{3, 3, 7};  // of the weights of each layer, to either side of zero
+  std::array<int, 3> levels{5, 5, 7};  // of the weights of each layer, to either side of zero
   float bias_step = 1.0f / 32;
   bool with_teacher = true;
   bool variational = true;
@@ -36,36 +38,63 @@ struct recipe {
 };
 
 // One seed's run of it.
-class lenet300 {
+class recipe_run {
  public:
   using images_of_epoch = std::function<const pare::dataset&(int)>;
 
   // All must outlive it. `augmented` gives the images of each epoch, or is empty.
-  lenet300(const recipe& steps, const pare::dataset_split& data, images_of_epoch augmented, std::uint64_t seed,
-           pare::executor& threads)
+  recipe_run(const recipe& steps, const pare::dataset_split& data, images_of_epoch augmented, std::uint64_t seed,
+             pare::executor& threads)
       : steps_(steps), data_(data), augmented_(std::move(augmented)), seed_(seed), threads_(threads), teacher_(1) {
     if (steps_.with_teacher) teacher_ = train_teacher();
     sparse_ = make_sparse();
   }
 
-  // What is left of the network when about `kept` weights are, in few levels.
-  pare::network shrunk_to(pare::index_t kept) const {
-    const pare::mlp pruned = prune(sparse_, kept);
-    return quantize(pruned);
+  // What variational dropout leaves.
+  const pare::mlp& sparse() const { return sparse_; }
+
+  // Of a sparse model, down to `kept` weights in most of the epochs, by what the loss would grow by without them. Takes
+  // one `part_of_epochs`-th of the recipe's epochs.
+  pare::mlp prune(pare::mlp model, pare::index_t kept, int part_of_epochs = 1) const {
+    const int epochs = std::max(2, steps_.pruning_epochs / part_of_epochs);
+    pare::index_t size = 0;
+    for (const pare::dense_layer& layer : model.layers) size += layer.weights.size();
+    const auto sparsity_of = [&](pare::index_t count) {
+      return 1.0 - static_cast<double>(count) / static_cast<double>(size);
+    };
+    pare::training_options chosen = student_options("pruning", epochs, steps_.sparse_learning_rate);
+    const pare::index_t epoch = pare::steps_per_epoch(data_.train.samples(), chosen.batch_size);
+    const double now = sparsity_of(nonzero_weights(model));
+    chosen.schedule.warm_up = 2;
+    chosen.constraints = pare::keep(masks_of(model));
+    chosen.pruning = {.every = 50,
+                      .schedule = {.begin = epoch,
+                                   .end = epoch * epochs * 4 / 5,
+                                   .initial = now,
+                                   .final = std::max(now, sparsity_of(kept))},
+                      .score = steps_.score};
+    pare::train(model, data_.train, chosen);
+    return pare::compact(model).model;
   }
 
-  // Weights of the network that shrunk_to begins with.
-  pare::index_t most_weights() const { return nonzeros(sparse_); }
-
-  static pare::index_t nonzeros(const pare::mlp& model) {
-    pare::index_t count = 0;
-    for (const pare::dense_layer& layer : model.layers) count += (layer.weights.array() != 0.0f).count();
-    return count;
+  // In few levels.
+  pare::network quantize(const pare::mlp& pruned) const {
+    pare::training_options chosen = student_options("levels", steps_.tuning_epochs, steps_.learning_rate);
+    chosen.schedule.warm_up = 2;
+    chosen.constraints = pare::keep(masks_of(pruned));
+    for (std::size_t l = 0; l < pruned.layers.size(); ++l)
+      chosen.constraints[l].quantizer = pare::learned_step{.levels = steps_.levels[l]};
+    pare::trainer<> run(pruned, data_.train, chosen);
+    run.run();
+    pare::mlp model = pare::reorder_neurons(pare::compact(run.model()).model).model;
+    for (pare::dense_layer& layer : model.layers)
+      layer.bias = (layer.bias.array() / steps_.bias_step).round() * steps_.bias_step;
+    return pare::to_network(model, run.quantization());
   }
 
  private:
-  pare::training_options options(const std::string& step, int epochs) const {
-    pare::training_options chosen{.epochs = epochs, .batch_size = 256, .learning_rate = 1e-3};
+  pare::training_options options(const std::string& step, int epochs, double learning_rate) const {
+    pare::training_options chosen{.epochs = epochs, .batch_size = 256, .learning_rate = learning_rate};
     chosen.validation = &data_.test;
     chosen.seed = seed_;
     chosen.shards = 2;
@@ -81,8 +110,8 @@ class lenet300 {
   }
 
   // The same for a student: it learns what the teacher says of the pixels that it sees.
-  pare::training_options student_options(const std::string& step, int epochs) const {
-    pare::training_options chosen = options(step, epochs);
+  pare::training_options student_options(const std::string& step, int epochs, double learning_rate) const {
+    pare::training_options chosen = options(step, epochs, learning_rate);
     chosen.regularization.input_dropout = steps_.input_dropout;
     if (steps_.with_teacher)
       chosen.distillation = {.teacher = &teacher_, .temperature = steps_.temperature, .weight = steps_.teaching};
@@ -96,7 +125,7 @@ class lenet300 {
   // In 8 bits, which run faster than floats.
   pare::network train_teacher() const {
     pare::mlp model = untrained(steps_.teacher_width, steps_.teacher_width, 1);
-    pare::training_options chosen = options("teacher", steps_.teacher_epochs);
+    pare::training_options chosen = options("teacher", steps_.teacher_epochs, steps_.learning_rate);
     chosen.batch_size = 128;
     chosen.regularization.dropout = 0.5f;
     chosen.regularization.input_dropout = 0.203125f;
@@ -107,7 +136,8 @@ class lenet300 {
   // Variational dropout, which ends with a few percent of the weights; neurons that lost theirs are taken out.
   pare::mlp make_sparse() const {
     pare::mlp model = untrained(steps_.hidden[0], steps_.hidden[1], 0);
-    pare::training_options chosen = student_options("variational", steps_.variational_epochs);
+    pare::training_options chosen =
+        student_options("variational", steps_.variational_epochs, steps_.sparse_learning_rate);
     chosen.schedule.shape = pare::linear_rate{};
     if (steps_.variational)
       chosen.variational = pare::variational_dropout{.weight = steps_.divergence,
@@ -124,42 +154,6 @@ class lenet300 {
         return layer.weights(row, col) != 0.0f;
       }));
     return masks;
-  }
-
-  // Down to `kept` weights in the first half of the epochs, by what the loss would grow by without them.
-  pare::mlp prune(pare::mlp model, pare::index_t kept) const {
-    pare::index_t size = 0;
-    for (const pare::dense_layer& layer : model.layers) size += layer.weights.size();
-    const auto sparsity_of = [&](pare::index_t count) {
-      return 1.0 - static_cast<double>(count) / static_cast<double>(size);
-    };
-    pare::training_options chosen = student_options("pruning", steps_.pruning_epochs);
-    const pare::index_t epoch = pare::steps_per_epoch(data_.train.samples(), chosen.batch_size);
-    const double now = sparsity_of(nonzeros(model));
-    chosen.schedule.warm_up = 2;
-    chosen.constraints = pare::keep(masks_of(model));
-    chosen.pruning = {.every = 50,
-                      .schedule = {.begin = epoch,
-                                   .end = epoch * steps_.pruning_epochs * 4 / 5,
-                                   .initial = now,
-                                   .final = std::max(now, sparsity_of(kept))},
-                      .score = steps_.score};
-    pare::train(model, data_.train, chosen);
-    return pare::compact(model).model;
-  }
-
-  pare::network quantize(const pare::mlp& pruned) const {
-    pare::training_options chosen = student_options("levels", steps_.tuning_epochs);
-    chosen.schedule.warm_up = 2;
-    chosen.constraints = pare::keep(masks_of(pruned));
-    for (std::size_t l = 0; l < pruned.layers.size(); ++l)
-      chosen.constraints[l].quantizer = pare::learned_step{.levels = steps_.levels[l]};
-    pare::trainer<> run(pruned, data_.train, chosen);
-    run.run();
-    pare::mlp model = pare::reorder_neurons(pare::compact(run.model()).model).model;
-    for (pare::dense_layer& layer : model.layers)
-      layer.bias = (layer.bias.array() / steps_.bias_step).round() * steps_.bias_step;
-    return pare::to_network(model, run.quantization());
   }
 
   const recipe& steps_;

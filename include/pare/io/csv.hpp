@@ -28,7 +28,7 @@ struct csv_options {
 
 struct csv_table {
   std::vector<std::string> names;  // of the columns; empty without a header
-  Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> values;  // [lines, columns]
+  row_major_matrix values;         // [lines, columns]
 };
 
 // The numbers of a file. Fields may stand in double quotes and have spaces around them; lines end in \n or \r\n, and

@@ -25,7 +25,7 @@ namespace pare {
 struct npy_array {
   std::vector<index_t> shape;
   // Axis 0 x the rest, row-major; a vector is a column, one number is 1 x 1.
-  Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> values;
+  row_major_matrix values;
 };
 
 // Numbers of any integer type, float16, float32, float64 or bool (0 and 1), of either byte order, in C or Fortran

@@ -31,7 +31,7 @@ class safetensors_file {
 
   // The values of a matrix [rows, cols], or of a vector, of F64, F32, F16 or BF16, rounded to float. Errors as for
   // `at`, shape_error for another rank, format_error for another type.
-  Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> matrix(const std::string& tensor) const;
+  row_major_matrix matrix(const std::string& tensor) const;
   Eigen::VectorXf vector(const std::string& tensor) const;
 
  private:
@@ -166,14 +166,12 @@ inline const safetensor& safetensors_file::at(const std::string& tensor) const {
   return found->second;
 }
 
-inline Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> safetensors_file::matrix(
-    const std::string& tensor) const {
-  using matrix_type = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+inline row_major_matrix safetensors_file::matrix(const std::string& tensor) const {
   const safetensor& found = at(tensor);
   detail::require<shape_error>(found.shape.size() == 2, name_, ": ", tensor, " has rank ", found.shape.size(),
                                ", must be a matrix");
   const Eigen::VectorXf values = detail::to_floats(found, name_, tensor);
-  return Eigen::Map<const matrix_type>(values.data(), found.shape[0], found.shape[1]);
+  return Eigen::Map<const row_major_matrix>(values.data(), found.shape[0], found.shape[1]);
 }
 
 inline Eigen::VectorXf safetensors_file::vector(const std::string& tensor) const {

@@ -13,8 +13,8 @@ namespace pare {
 
 // The weights of a linear layer as floats [outputs, inputs]: what it multiplies with.
 template <std::same_as<linear> Linear>
-Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> dense_weights(const Linear& l) {
-  Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> weights(l.outputs(), l.inputs());
+row_major_matrix dense_weights(const Linear& l) {
+  row_major_matrix weights(l.outputs(), l.inputs());
   dequantize(l.weights(), weights);
   return weights;
 }

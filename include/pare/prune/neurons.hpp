@@ -38,11 +38,9 @@ struct neuron_removal {
 
 // y = W2 f(W1 x + b1) + b2 with fewer neurons.
 struct narrowed_layers {
-  using matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-  matrix w1;                  // [kept, inputs]
+  row_major_matrix w1;        // [kept, inputs]
   Eigen::VectorXf b1;         // [kept]
-  matrix w2;                  // [outputs, kept]
+  row_major_matrix w2;        // [outputs, kept]
   Eigen::VectorXf b2;         // [outputs], plus W2[:, j] E h_j of each removed neuron j if means were given
   std::vector<index_t> kept;  // the numbers the neurons had, ascending
 };
@@ -88,8 +86,8 @@ namespace detail {
 
 // A matrix in float. Throws value_error naming the first element that is not finite there.
 template <class T>
-narrowed_layers::matrix float_matrix(const matrix_view<T>& x, std::string_view what) {
-  narrowed_layers::matrix result(x.rows(), x.cols());
+row_major_matrix float_matrix(const matrix_view<T>& x, std::string_view what) {
+  row_major_matrix result(x.rows(), x.cols());
   for_each_finite_row<float>(x, finite_in_float(what), [&](index_t row, std::span<const float> values) {
     std::copy(values.begin(), values.end(), result.data() + row * x.cols());
   });

@@ -8,6 +8,9 @@
 
 namespace pare {
 
+// Floats row by row: weights where they are trained or read from files.
+using row_major_matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
 template <>
 struct is_element<Eigen::half> : std::true_type {};
 template <>

@@ -24,7 +24,7 @@ struct compacted_mlp {
 template <std::same_as<mlp> Model>
 compacted_mlp compact(const Model& model, const Eigen::MatrixXf& samples = {});
 
-struct narrowed_mlp {
+struct trimmed_mlp {
   mlp model;                  // on the inputs kept, in their order
   std::vector<index_t> kept;  // the numbers the inputs had, ascending
   output_difference outputs;  // from the model as it was on all inputs
@@ -33,7 +33,7 @@ struct narrowed_mlp {
 // Takes out inputs that no weight of the first layer uses, but leaves one. select_features gives samples that fit.
 // Arguments and errors as for compact, which brings more such inputs about.
 template <std::same_as<mlp> Model>
-narrowed_mlp remove_dead_inputs(const Model& model, const Eigen::MatrixXf& samples = {});
+trimmed_mlp remove_dead_inputs(const Model& model, const Eigen::MatrixXf& samples = {});
 
 namespace detail {
 
@@ -104,9 +104,9 @@ compacted_mlp compact(const Model& model, const Eigen::MatrixXf& samples) {
 }
 
 template <std::same_as<mlp> Model>
-narrowed_mlp remove_dead_inputs(const Model& model, const Eigen::MatrixXf& samples) {
+trimmed_mlp remove_dead_inputs(const Model& model, const Eigen::MatrixXf& samples) {
   validate(model);
-  narrowed_mlp result{model, detail::used_columns(model.layers.front()), {}};
+  trimmed_mlp result{model, detail::used_columns(model.layers.front()), {}};
   if (result.kept.empty()) result.kept = {0};
   detail::keep_columns(result.model.layers.front(), result.kept);
   const auto all = detail::samples_or_drawn(samples, model.layers.front().inputs());

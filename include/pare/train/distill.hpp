@@ -22,13 +22,6 @@ struct distillation {
   bool is_on() const { return logits.size() > 0 || teacher != nullptr; }
 };
 
-// The logits [classes, samples] of a perceptron or a network for all samples of a data set, in batches. Throws
-// shape_error for samples of another size than it takes.
-template <class Teacher>
-Eigen::MatrixXf teacher_logits(const Teacher& teacher, const dataset& data, executor* threads = nullptr) {
-  return logits_of(teacher, data.inputs, threads);
-}
-
 namespace detail {
 
 // For a student that takes so many features and gives so many outputs.

@@ -1,4 +1,4 @@
-// Outputs for all samples of a data set, and how well a perceptron does on it.
+// Outputs for all samples of a data set, and how well a perceptron or a network does on it.
 #pragma once
 
 #include <limits>
@@ -8,6 +8,21 @@
 #include <pare/train/mlp.hpp>
 
 namespace pare {
+namespace detail {
+
+// The largest logit of each sample, the lowest one of equals.
+template <std::same_as<Eigen::MatrixXf> Logits>
+std::vector<int> classes_of(const Logits& logits) {
+  std::vector<int> classes;
+  for (index_t j = 0; j < logits.cols(); ++j) {
+    index_t largest = 0;
+    logits.col(j).maxCoeff(&largest);
+    classes.push_back(static_cast<int>(largest));
+  }
+  return classes;
+}
+
+}  // namespace detail
 
 // The logits [outputs, samples] of all samples, in batches side by side. Errors as forward.
 template <std::same_as<mlp> Model, std::same_as<Eigen::MatrixXf> Inputs>
@@ -41,6 +56,35 @@ Eigen::MatrixXf logits_of(const Network& net, const Inputs& inputs, executor* th
   return logits;
 }
 
+// The class with the largest logit of each sample, the lowest one of equals. Errors as logits_of.
+template <class Model, std::same_as<Eigen::MatrixXf> Inputs>
+std::vector<int> predict(const Model& model, const Inputs& inputs, executor* threads = nullptr) {
+  return detail::classes_of(logits_of(model, inputs, threads));
+}
+
+// The share of the samples whose largest logit, the first of equals, is not that of their label, in [0, 1]. Throws
+// shape_error unless logits [classes, samples] have a sample for each label, value_error where there is none.
+template <std::same_as<Eigen::MatrixXf> Logits>
+double error_rate(const Logits& logits, const std::vector<int>& labels) {
+  detail::require<value_error>(!labels.empty(), "there are no labels, at least 1 is needed");
+  detail::require<shape_error>(logits.cols() == std::ssize(labels), "logits are of ", logits.cols(),
+                               " samples, there are ", labels.size(), " labels");
+  const std::vector<int> predicted = detail::classes_of(logits);
+  index_t wrong = 0;
+  for (std::size_t i = 0; i < predicted.size(); ++i) wrong += predicted[i] != labels[i];
+  return static_cast<double>(wrong) / static_cast<double>(labels.size());
+}
+
+// The same of a perceptron's or a network's logits for a data set. Throws value_error for an empty data set or one
+// without labels, else as validate(data) and logits_of.
+template <class Model, std::same_as<dataset> Data>
+double error_rate(const Model& model, const Data& data, executor* threads = nullptr) {
+  validate(data);
+  detail::require_labels(data);
+  detail::require<value_error>(data.samples() > 0, data.name, ": no samples, at least 1 is needed");
+  return error_rate(logits_of(model, data.inputs, threads), data.labels);
+}
+
 struct evaluation {
   double loss = 0;   // mean over the samples
   double error = 0;  // the share of wrong classes, in [0, 1]; NaN for a data set without labels
@@ -60,12 +104,7 @@ evaluation evaluate(const Model& model, const loss& of, const dataset& data, exe
   if (data.classes == 0) return {mean_loss(data.targets), std::numeric_limits<double>::quiet_NaN()};
   Eigen::MatrixXf targets(logits.rows(), logits.cols());
   one_hot(data.labels, targets);
-  evaluation result{mean_loss(targets)};
-  const std::vector<int> predicted = detail::classes_of(logits);
-  index_t wrong = 0;
-  for (std::size_t i = 0; i < predicted.size(); ++i) wrong += predicted[i] != data.labels[i];
-  result.error = static_cast<double>(wrong) / static_cast<double>(data.samples());
-  return result;
+  return {mean_loss(targets), error_rate(logits, data.labels)};
 }
 
 }  // namespace pare

@@ -47,8 +47,7 @@ struct gradual_pruning {
                          // falling to none at its end by half a cosine
 
   // In place of `score`, if given: writes the scores of a layer's weights [outputs, inputs], larger is kept.
-  using weight_matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  std::function<void(std::size_t layer, const weight_matrix& weights, weight_matrix& scores)> score_by = {};
+  std::function<void(std::size_t layer, const row_major_matrix& weights, row_major_matrix& scores)> score_by = {};
 };
 
 inline index_t steps_per_epoch(index_t samples, index_t batch_size) { return (samples + batch_size - 1) / batch_size; }

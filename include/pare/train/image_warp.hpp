@@ -121,9 +121,9 @@ class image_warp {
       const index_t at = from_middle + ((size - 1) << (place_bits - 1)) + (1 << (drop - 1));
       return std::clamp<index_t>(at >> drop, -256, size * 256) + 256;
     };
-    const index_t in_row = place(x, width_), in_col = place(y, height_);
-    return {static_cast<std::size_t>((in_col >> 8) * (width_ + 3) + (in_row >> 8)),
-            static_cast<float>(in_row & 255) / 256.0f, static_cast<float>(in_col & 255) / 256.0f};
+    const index_t across = place(x, width_), down = place(y, height_);
+    return {static_cast<std::size_t>((down >> 8) * (width_ + 3) + (across >> 8)),
+            static_cast<float>(across & 255) / 256.0f, static_cast<float>(down & 255) / 256.0f};
   }
 
   index_t height_;

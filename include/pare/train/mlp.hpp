@@ -16,9 +16,9 @@ namespace pare {
 
 // y = f(W x + b)
 struct dense_layer {
-  Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> weights;  // [outputs, inputs]
-  Eigen::VectorXf bias;                                                           // [outputs]
-  activation function = activation::identity;                                     // leaky_relu has its default slope
+  row_major_matrix weights;                    // [outputs, inputs]
+  Eigen::VectorXf bias;                        // [outputs]
+  activation function = activation::identity;  // leaky_relu has its default slope
 
   index_t inputs() const { return weights.cols(); }
   index_t outputs() const { return weights.rows(); }
@@ -54,6 +54,14 @@ void validate(const Model& model) {
     detail::require_finite(as_matrix(layer.weights), detail::text("mlp: layer ", i, " weights"));
     detail::require_finite(as_matrix(layer.bias), detail::text("mlp: layer ", i, " bias"));
   }
+}
+
+// Weights that are not zero, biases not counted.
+template <std::same_as<mlp> Model>
+index_t nonzero_weights(const Model& model) {
+  index_t count = 0;
+  for (const auto& layer : model.layers) count += (layer.weights.array() != 0.0f).count();
+  return count;
 }
 
 // Layers of the given widths, relu between them and the logits plain. Weights are uniform with variance 2 / inputs
@@ -99,10 +107,6 @@ void run_layer(const Layer& layer, const Inputs& x, Outputs&& y) {
   activate(layer.function, y);
 }
 
-}  // namespace detail
-
-namespace detail {
-
 template <std::same_as<mlp> Model>
 void validate_inputs(const Model& model, index_t features) {
   validate(model);
@@ -121,18 +125,6 @@ Eigen::MatrixXf run_layers(const Model& model, const Inputs& inputs) {
   return x;
 }
 
-// The largest logit of each sample, the lowest one of equals.
-template <std::same_as<Eigen::MatrixXf> Logits>
-std::vector<int> classes_of(const Logits& logits) {
-  std::vector<int> classes;
-  for (index_t j = 0; j < logits.cols(); ++j) {
-    index_t largest = 0;
-    logits.col(j).maxCoeff(&largest);
-    classes.push_back(static_cast<int>(largest));
-  }
-  return classes;
-}
-
 }  // namespace detail
 
 // The logits [outputs, batch] of inputs [features, batch]. Throws what validate(model) throws, and shape_error for
@@ -141,33 +133,6 @@ template <std::same_as<mlp> Model, class Inputs>
 Eigen::MatrixXf forward(const Model& model, const Eigen::MatrixBase<Inputs>& inputs) {
   detail::validate_inputs(model, inputs.rows());
   return detail::run_layers(model, inputs);
-}
-
-// The class with the largest logit of each sample, the lowest one of equals. Errors as forward.
-template <std::same_as<mlp> Model, class Inputs>
-std::vector<int> predict(const Model& model, const Eigen::MatrixBase<Inputs>& inputs) {
-  constexpr index_t batch = 512;  // keeps the layers' outputs in cache
-  detail::validate_inputs(model, inputs.rows());
-  std::vector<int> classes(static_cast<std::size_t>(inputs.cols()));
-  for (index_t begin = 0; begin < inputs.cols(); begin += batch) {
-    const auto part = inputs.middleCols(begin, std::min(batch, inputs.cols() - begin));
-    const std::vector<int> next = detail::classes_of(detail::run_layers(model, part));
-    std::copy(next.begin(), next.end(), classes.begin() + begin);
-  }
-  return classes;
-}
-
-// The part of the samples whose class is predicted wrongly, in [0, 1]. Throws value_error for an empty data set or one
-// without labels, else as validate(data) and forward.
-template <std::same_as<mlp> Model>
-double error_rate(const Model& model, const dataset& data) {
-  validate(data);
-  detail::require_labels(data);
-  detail::require<value_error>(data.samples() > 0, data.name, ": no samples, at least 1 is needed");
-  const std::vector<int> predicted = predict(model, data.inputs);
-  index_t wrong = 0;
-  for (std::size_t i = 0; i < predicted.size(); ++i) wrong += predicted[i] != data.labels[i];
-  return static_cast<double>(wrong) / static_cast<double>(data.samples());
 }
 
 }  // namespace pare

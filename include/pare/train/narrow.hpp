@@ -10,7 +10,7 @@
 
 namespace pare {
 
-struct thinned_mlp {
+struct narrowed_mlp {
   mlp model;
   std::vector<std::vector<index_t>> kept;  // of each hidden layer, the numbers its neurons had, ascending
   output_difference outputs;               // from the model as it was, over the samples
@@ -21,10 +21,10 @@ struct thinned_mlp {
 // of which there must be one, goes into the next bias. Layers are gone through from the first on, each with the inputs
 // that are left. Throws what remove_neurons of two layers and compare_outputs throw.
 template <std::same_as<mlp> Model>
-thinned_mlp remove_neurons(const Model& model, sparsity removed, const Eigen::MatrixXf& samples,
-                           neuron_score score = neuron_score::l2, index_t multiple = 1) {
+narrowed_mlp remove_neurons(const Model& model, sparsity removed, const Eigen::MatrixXf& samples,
+                            neuron_score score = neuron_score::l2, index_t multiple = 1) {
   validate(model);
-  thinned_mlp result{model, {}, {}};
+  narrowed_mlp result{model, {}, {}};
   auto& layers = result.model.layers;
   for (std::size_t i = 0; i + 1 < layers.size(); ++i) {
     const Model below{{layers.begin(), layers.begin() + static_cast<std::ptrdiff_t>(i + 1)}};

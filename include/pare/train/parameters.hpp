@@ -8,8 +8,6 @@
 
 namespace pare::detail {
 
-using row_major_matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
 struct layer_parameters {
   row_major_matrix weights;       // [outputs, inputs]; those that the optimizer steps, before any constraint
   row_major_matrix log_variance;  // [outputs, inputs] of a variational layer, else empty

@@ -3,8 +3,7 @@
 
 #include <numeric>
 
-#include <pare/train/gradient.hpp>
-#include <pare/train/training_state.hpp>
+#include <pare/train/batch_targets.hpp>
 
 namespace pare::detail {
 
@@ -15,7 +14,6 @@ namespace pare::detail {
 template <std::same_as<mlp> Model>
 class training_engine {
   using state = typename training_types<Model>::state;
-  using matrix = typename training_types<Model>::matrix;
   using weights = typename training_types<Model>::weights;
 
  public:
@@ -25,22 +23,12 @@ class training_engine {
         options_(options),
         state_(from),
         samples_(samples),
-        teacher_(options.distillation.logits),
         order_(static_cast<std::size_t>(samples)),
         shards_(static_cast<std::size_t>(options.shards)),
-        gradients_(zeros_like(from.values)) {
+        gradients_(zeros_like(from.values)),
+        targets_(options, model.layers.back().outputs(), std::min(options.batch_size, samples)) {
     const index_t capacity = std::min(options.batch_size, samples);
     for (std::size_t l = 0; l < model.layers.size(); ++l) add_layer(model.layers[l], l, capacity);
-    const index_t outputs = model.layers.back().outputs();
-    targets_.resize(outputs, capacity);
-    if (options.distillation.is_on()) {
-      soften(teacher_, options.distillation.temperature);
-      soft_targets_.resize(outputs, capacity);
-      scratch_.resize(outputs, capacity);
-    }
-    if (options.distillation.teacher != nullptr)
-      for (shard& each : shards_)
-        each.teacher_room = options.distillation.teacher->workspace(capacity / options.shards + 1);
     refresh();
   }
 
@@ -78,7 +66,6 @@ class training_engine {
   // What a task works with.
   struct shard {
     packing_buffers buffers;
-    std::optional<workspace> teacher_room;
     std::vector<Eigen::VectorXf> level_gradients;  // per layer
     double loss = 0;
     double squared_norm = 0;
@@ -138,47 +125,15 @@ class training_engine {
     shard& mine = shard_of(i);
     const share part = share_of(static_cast<index_t>(batch.size()), i, options_.shards);
     const auto samples = batch.subspan(static_cast<std::size_t>(part.begin), static_cast<std::size_t>(part.size));
-    gather(data, samples, part);
+    auto inputs = pass_.inputs(0, part);
+    for (index_t j = 0; j < part.size; ++j) inputs.col(j) = data.inputs.col(samples[static_cast<std::size_t>(j)]);
+    targets_.gather(data, samples, part);
     const auto stream = static_cast<std::uint64_t>(state_.steps * options_.shards + i);
     pass_.forward(layers_, part, random(~options_.seed, stream), mine.buffers);
-    if (options_.distillation.teacher != nullptr) ask_teacher(part, *mine.teacher_room);
-    mine.loss = compute_loss(part, 1.0f / static_cast<float>(batch.size()));
-    pass_.backward(layers_, part, mine.buffers);
-  }
-
-  template <std::same_as<dataset> Data>
-  void gather(const Data& data, std::span<const index_t> samples, share part) {
-    auto inputs = pass_.inputs(0, part);
-    auto targets = columns(targets_, part);
-    if (data.classes > 0) targets.setZero();
-    for (index_t j = 0; j < part.size; ++j) {
-      const index_t sample = samples[static_cast<std::size_t>(j)];
-      inputs.col(j) = data.inputs.col(sample);
-      if (data.classes > 0)
-        targets(data.labels[static_cast<std::size_t>(sample)], j) = 1.0f;
-      else
-        targets.col(j) = data.targets.col(sample);
-      if (teacher_.size() > 0) columns(soft_targets_, part).col(j) = teacher_.col(sample);
-    }
-  }
-
-  // By the inputs of the first layer, in which dropped ones are zero by now.
-  void ask_teacher(share part, workspace& room) {
-    auto targets = columns(soft_targets_, part);
-    options_.distillation.teacher->run(pass_.inputs(0, part), targets, room);
-    soften(targets, options_.distillation.temperature);
-  }
-
-  double compute_loss(share part, float weight) {
-    const auto logits = pass_.logits(part);
+    targets_.ask_teacher(i, inputs, part);
     auto gradient = pass_.logit_delta(part);
-    const distillation& d = options_.distillation;
-    if (!d.is_on()) return loss_and_gradient(options_.loss, logits, columns(targets_, part), gradient, weight);
-    const double hard =
-        loss_and_gradient(options_.loss, logits, columns(targets_, part), gradient, (1.0f - d.weight) * weight);
-    auto scratch = columns(scratch_, part);
-    return hard +
-           add_distillation(logits, columns(soft_targets_, part), d.temperature, d.weight * weight, scratch, gradient);
+    mine.loss = targets_.loss(pass_.logits(part), part, 1.0f / static_cast<float>(batch.size()), gradient);
+    pass_.backward(layers_, part, mine.buffers);
   }
 
   // The gradients of rows by shadow parameters; dense ones, of removed weights too, if asked for.
@@ -321,7 +276,6 @@ class training_engine {
   const training_options& options_;
   state& state_;
   index_t samples_;
-  matrix teacher_;  // softmax at the temperature, [classes, samples]; empty without a teacher
   std::vector<index_t> order_;
   std::vector<shard> shards_;
   decltype(state::values) gradients_;
@@ -329,7 +283,7 @@ class training_engine {
   std::vector<effective_layer> layers_;
   std::vector<weights> effective_;  // empty where shadow weights are effective
   std::vector<weights> variance_;   // sigma^2
-  matrix targets_, soft_targets_, scratch_;
+  batch_targets<Model> targets_;
   float divergence_weight_ = 0;  // per weight and sample
   double rate_ = 0;
 };

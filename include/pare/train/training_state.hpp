@@ -100,12 +100,9 @@ void write_result(const parameters& from, const std::vector<mask>& masks, const 
 // The share of weights that are not zero.
 template <std::same_as<mlp> Model>
 double density(const Model& model) {
-  index_t nonzero = 0, size = 0;
-  for (const auto& layer : model.layers) {
-    nonzero += (layer.weights.array() != 0.0f).count();
-    size += layer.weights.size();
-  }
-  return static_cast<double>(nonzero) / static_cast<double>(size);
+  index_t size = 0;
+  for (const auto& layer : model.layers) size += layer.weights.size();
+  return static_cast<double>(nonzero_weights(model)) / static_cast<double>(size);
 }
 
 }  // namespace pare::detail
