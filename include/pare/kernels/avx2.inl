@@ -209,6 +209,3 @@ inline i32x16 column(u8x64 codes) {
 inline constexpr bool looks_up_columns = false;
 // Always inlined: g++ 12 takes a function that only prefetches for one without effect and drops the call.
 [[gnu::always_inline]] inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
-[[gnu::always_inline]] inline void prefetch_far(const void* p) {
-  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
-}

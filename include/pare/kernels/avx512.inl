@@ -136,6 +136,3 @@ inline f32x16 lookup_column(f32x16 table, u8x64 codes) {
 }
 // Always inlined: g++ 12 takes a function that only prefetches for one without effect and drops the call.
 [[gnu::always_inline]] inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
-[[gnu::always_inline]] inline void prefetch_far(const void* p) {
-  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
-}

@@ -13,7 +13,7 @@ struct packed_inputs {
   index_t stride = 0;                 // elements between samples, a multiple of 64
   std::int8_t* codes = nullptr;       // -127 to 127
   float* values = nullptr;            // the inputs themselves
-  index_t samples = 0;                // elements between groups, at least the batch
+  index_t samples = 0;                // elements between groups, the batch
   float* scales = nullptr;            // [groups, samples] of codes
   std::int32_t* zero_sums = nullptr;  // [groups, samples]: -zero · sum of the codes of a group; zero is the zero level,
                                       // or 1 where every group of weights has a zero point of its own

@@ -33,6 +33,13 @@ PARE_INLINE u8x64 decode_step(const chunk_planes<Bits>& chunk) {
   return codes;
 }
 
+// Reads every line of [from, to), in order, and waits for none. What fetches memory ahead of a processor follows one
+// stream of lines without a gap: where what lies first in a panel is needed all along the way, as scales are, it is
+// read first and so waits in the first-level cache.
+inline void read_lines(const std::byte* from, const std::byte* to) {
+  for (; from < to; from += 64) [[maybe_unused]] const std::byte read = *static_cast<const volatile std::byte*>(from);
+}
+
 // How far ahead weights are asked for, in bytes.
 inline constexpr index_t prefetch_distance = 4096;
 

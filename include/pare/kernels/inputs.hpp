@@ -50,12 +50,13 @@ class input_buffer {
     value_sums_ = aligned_array<float>(sums);
   }
 
-  packed_inputs for_matrix(const packed_matrix& w) const noexcept {
+  // For `batch` samples, at most as many as there is room for.
+  packed_inputs for_matrix(const packed_matrix& w, index_t batch) const noexcept {
     packed_inputs inputs;
     inputs.stride = packed_stride(w);
     inputs.codes = int8_.get();
     inputs.values = floats_.get();
-    inputs.samples = batch_;
+    inputs.samples = batch;
     inputs.scales = scales_.get();
     inputs.zero_sums = zero_sums_.get();
     inputs.value_sums = value_sums_.get();

@@ -18,7 +18,7 @@ inline void multiply_samples(const packed_matrix& w, const float* bias, const fl
                              executor* threads) noexcept {
   const kernel_table& kernels = active_kernels();
   const bool int8 = effective_precision(w, inputs) == precision::int8;
-  const packed_inputs packed = room.for_matrix(w);
+  const packed_inputs packed = room.for_matrix(w, batch);
   const index_t panels = w.layout().panels;
   const bool parallel = threads != nullptr && w.rows() * w.cols() >= least_parallel_work / std::max<index_t>(batch, 1);
   const index_t tasks = parallel ? threads->threads() : 1;

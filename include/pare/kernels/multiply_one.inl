@@ -12,32 +12,6 @@ constexpr index_t steps_per_run(int bits) {
   return steps;
 }
 
-// Asks for the next panel while one is gone over, in four places at once: memory gives more to several streams than to
-// one. What is asked for waits in the second-level cache.
-class next_panel {
- public:
-  // The panel before it, unless that is the last one.
-  next_panel(const panel_layout& layout, const std::byte* panel, bool last)
-      : at_(last ? panel : panel + layout.panel_bytes), wanted_(at_), quarter_(layout.panel_bytes / 4) {
-    if (!last && layout.steps > 0) per_chunk_ = quarter_ * chunk_steps / layout.steps + 1;
-  }
-
-  PARE_INLINE void ask_for_chunk() {
-    for (wanted_ += per_chunk_; at_ < wanted_; at_ += 64) {
-      prefetch_far(at_);
-      prefetch_far(at_ + quarter_);
-      prefetch_far(at_ + 2 * quarter_);
-      prefetch_far(at_ + 3 * quarter_);
-    }
-  }
-
- private:
-  const std::byte* at_;
-  const std::byte* wanted_;
-  index_t quarter_;
-  index_t per_chunk_ = 0;
-};
-
 // Adds a chunk of codes to sums of a tile, whose inputs at its first step are x[b].
 template <int Bits, int Tile, int... Step>
 PARE_INLINE void add_chunk(i32x16 (&dots)[Tile], const chunk_planes<Bits>& chunk, const std::int8_t* const (&x)[Tile],
@@ -77,28 +51,26 @@ PARE_INLINE void add_chunk(i32x16 (&dots)[Tile], const chunk_planes<Bits>& chunk
 template <int Bits>
 void multiply_one(const multiply_arguments& a) {
   const panel_layout& layout = a.weights->layout();
-  const index_t stride = a.x.samples;
   for (index_t panel = a.panel_begin; panel < a.panel_end; ++panel) {
     const group_parameters parameters(*a.weights, panel);
     const std::byte* planes = a.weights->panel(panel) + layout.values_at;
-    next_panel next(layout, a.weights->panel(panel), panel + 1 == a.panel_end);
+    read_lines(a.weights->panel(panel), planes);
     const std::int8_t* x[1] = {a.x.codes};
     f32x16 sum = splat(0), offset_sum = splat(0);
     for (index_t group = 0; group < layout.groups; ++group) {
-      i32x16 dots[1] = {splat_int(a.x.zero_sums[group * stride])};
+      i32x16 dots[1] = {splat_int(a.x.zero_sums[group])};
       if (parameters.has_zero_points()) dots[0] = mul(parameters.zeros(group), dots[0]);
       index_t left = group + 1 == layout.groups ? layout.last_group_steps : layout.group_steps;
       for (; left >= chunk_steps; left -= chunk_steps) {
-        next.ask_for_chunk();
         add_chunk<Bits>(dots, {planes, chunk_steps}, x, std::make_integer_sequence<int, chunk_steps>{});
         planes += chunk_bytes(Bits, chunk_steps);
         x[0] += chunk_steps * step_cols;
       }
       if (left > 0) [[unlikely]]
         dots[0] = add_rest(dots[0], Bits, planes, left, x[0]);
-      sum = fma(to_float(dots[0]), mul(parameters.scales(group), splat(a.x.scales[group * stride])), sum);
+      sum = fma(to_float(dots[0]), mul(parameters.scales(group), splat(a.x.scales[group])), sum);
       if (parameters.has_offsets())
-        offset_sum = fma(parameters.offsets(group), splat(a.x.value_sums[group * stride]), offset_sum);
+        offset_sum = fma(parameters.offsets(group), splat(a.x.value_sums[group]), offset_sum);
     }
     store(a.y + panel * panel_rows, parameters.output(sum, offset_sum, a.bias + panel * panel_rows));
   }

@@ -228,4 +228,3 @@ inline i32x16 column(const u8x64& codes) {
 inline constexpr bool looks_up_columns = false;
 // Always inlined: g++ 12 takes a function that only prefetches for one without effect and drops the call.
 [[gnu::always_inline]] inline void prefetch(const void* p) { __builtin_prefetch(p); }
-[[gnu::always_inline]] inline void prefetch_far(const void* p) { __builtin_prefetch(p, 0, 2); }

@@ -242,7 +242,6 @@ template <int Place>
 inline f32x16 lookup_column(const f32x16& table, const u8x64& codes) {
   return each_float([&](int r) { return table.lane[codes.byte[4 * r + Place]]; });
 }
-// To the first-level cache, and to the second. Always inlined: g++ 12 takes a function that only prefetches for one
+// To the first-level cache. Always inlined: g++ 12 takes a function that only prefetches for one
 // without effect and drops the call.
 [[gnu::always_inline]] inline void prefetch(const void* p) { __builtin_prefetch(p); }
-[[gnu::always_inline]] inline void prefetch_far(const void* p) { __builtin_prefetch(p, 0, 2); }
