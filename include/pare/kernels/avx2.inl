@@ -2,7 +2,6 @@
 // of bytes are in avx2_sums.inl or avx2_vnni_sums.inl.
 
 inline constexpr bool decodes_in_registers = true;
-inline constexpr bool decodes_for_tiles = true;
 inline constexpr int float_tile = 4;
 
 // AVX-VNNI shares them: a copy of its own would cost compile time.

@@ -2,6 +2,7 @@
 
 inline constexpr bool sums_start_in_16_bits = true;
 inline constexpr int int8_tile = 4;
+inline constexpr int int8_panels = 1;
 inline constexpr int largest_run_code = 127;
 
 // Codes are widened to 16 bits, even and odd columns apart.

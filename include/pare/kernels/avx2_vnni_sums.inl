@@ -1,6 +1,7 @@
 // Sums of products of bytes for AVX2 with AVX-VNNI, in one instruction. Goes with avx2.inl.
 
 inline constexpr int int8_tile = 4;
+inline constexpr int int8_panels = 1;
 inline constexpr int largest_run_code = 255;
 
 inline i32x16 dot_bytes(i32x16 acc, u8x64 unsigned_bytes, u8x64 signed_bytes) {

@@ -1,8 +1,8 @@
 // The vocabulary for AVX-512 with VNNI and VBMI2: one register of 512 bits per word. Meanings: scalar.inl.
 
 inline constexpr bool decodes_in_registers = true;
-inline constexpr bool decodes_for_tiles = true;
 inline constexpr int int8_tile = 8;
+inline constexpr int int8_panels = 2;
 inline constexpr int float_tile = 8;
 inline constexpr int largest_run_code = 255;
 

@@ -1,4 +1,5 @@
-// The multiply with 8-bit inputs: integer sums of products within a group.
+// The multiply with 8-bit inputs, integer sums of products within a group: of codes that are bytes, or become bytes for
+// all samples at once.
 
 // What one sample has summed up: over the groups, and in the group that is under way.
 struct int8_state {
@@ -66,8 +67,6 @@ class int8_tile_sums {
   int8_state* states_;
 };
 
-// ---- Codes that are bytes.
-
 // Adds steps [at, end). Narrow: codes fit runs, of so many steps.
 template <bool Narrow, int Tile>
 PARE_INLINE void add_steps(int8_tile_sums<Tile>& sums, const std::byte* codes, index_t at, index_t end, index_t run) {
@@ -109,56 +108,22 @@ template <bool Narrow, int Tile>
   for_each_group_part(a.weights->layout(), range, add_part);
 }
 
-// ---- Codes in planes, decoded in registers anew for every tile.
-
-// Adds the steps of a range, which begins a chunk, to the samples of a tile. Groups are whole chunks, but for the end
-// of the last one.
-template <int Bits, int Tile>
-[[gnu::noinline]] void add_planes(const multiply_arguments& a, const group_parameters& parameters, step_range range,
-                                  const std::byte* planes, index_t sample, int8_state* states) {
-  int8_tile_sums<Tile> sums(a, parameters, sample, states);
-  const auto add_part = [&](index_t group, step_range part, bool begins, bool ends) PARE_INLINE_LAMBDA {
-    sums.begin_part(group, begins);
-    index_t at = part.begin;
-    for (; part.end - at >= chunk_steps; at += chunk_steps) {
-      prefetch_chunk<Bits>(planes);
-      const std::int8_t* x[Tile];
-      PARE_UNROLL
-      for (int b = 0; b < Tile; ++b) x[b] = sums.inputs(b, at);
-      add_chunk<Bits>(sums.dots, {planes, chunk_steps}, x, std::make_integer_sequence<int, chunk_steps>{});
-      planes += chunk_bytes(Bits, chunk_steps);
-    }
-    if (at < part.end) {
-      alignas(64) std::byte codes[chunk_steps * step_codes];
-      decode_codes(Bits, planes, part.end - at, codes);
-      add_steps<true>(sums, codes, at, part.end, steps_per_run(Bits));
-    }
-    sums.end_part(group, ends);
-  };
-  for_each_group_part(a.weights->layout(), range, add_part);
-}
-
-// ---- Either.
-
 using step_adders = tile_adders<void (*)(const multiply_arguments&, const group_parameters&, step_range,
                                          const std::byte*, index_t, int8_state*)>;
 
 template <bool Narrow>
 inline constexpr step_adders bytes_adders = {add_bytes<Narrow, int8_tile>, add_bytes<Narrow, 1>};
-template <int Bits>
-inline constexpr step_adders planes_adders = {add_planes<Bits, int8_tile>, add_planes<Bits, 1>};
 
-// `for_each_range` goes over the steps of a panel: with their values as they lie in memory, or with codes as bytes.
-inline void multiply_batch(const multiply_arguments& a, const step_adders& adders,
-                           void (*for_each_range)(const packed_matrix&, index_t panel, index_t most, step_visitor)) {
+template <bool Narrow>
+void multiply_bytes(const multiply_arguments& a) {
   for_each_slice<int8_state, int8_tile>(
       a, [&](const group_parameters& parameters, index_t panel, index_t sample, index_t count, int8_state* states) {
-        const auto add_range = [&](step_range range, const std::byte* values) {
+        const auto add_range = [&](step_range range, const std::byte* codes) {
           for_each_tile<int8_tile>(count, [&](auto tile, index_t first) {
-            adders.of(tile)(a, parameters, range, values, sample + first, states + first);
+            bytes_adders<Narrow>.of(tile)(a, parameters, range, codes, sample + first, states + first);
           });
         };
-        for_each_range(*a.weights, panel, most_steps, step_visitor(add_range));
+        for_each_decoded(*a.weights, panel, most_steps, step_visitor(add_range));
       });
 }
 
@@ -169,14 +134,18 @@ inline void multiply_codes(const multiply_arguments& a) {
   const panel_layout& layout = a.weights->layout();
   const bool whole_chunks = layout.groups == 1 || layout.group_steps % chunk_steps == 0;
   if (format.encoding == encoding::codes && whole_chunks && !format.codebook) {
-    if constexpr (decodes_in_registers)
-      if (a.batch == 1) return one_sample::multiply_one(a);
-    if constexpr (decodes_for_tiles) switch (format.bits) {
-        case 2: return multiply_batch(a, planes_adders<2>, for_each_stored);
-        case 4: return multiply_batch(a, planes_adders<4>, for_each_stored);
+    if constexpr (decodes_in_registers) {
+      if (a.batch == 1) return one_sample::multiply_one(a, a.panel_begin, a.panel_end, 0);
+      switch (format.bits) {
+        case 2: return multiply_planes<2>(a);
+        case 4: return multiply_planes<4>(a);
+        case 8:
+          if constexpr (fits_runs(8)) return multiply_planes<8>(a);
+          break;
         default: break;
       }
+    }
   }
-  if (fits_runs(format.codebook ? 8 : format.bits)) return multiply_batch(a, bytes_adders<true>, for_each_decoded);
-  if constexpr (!fits_runs(8)) multiply_batch(a, bytes_adders<false>, for_each_decoded);
+  if (fits_runs(format.codebook ? 8 : format.bits)) return multiply_bytes<true>(a);
+  if constexpr (!fits_runs(8)) multiply_bytes<false>(a);
 }

@@ -2,7 +2,6 @@
 // in neon_sums.inl or neon_dot_sums.inl.
 
 inline constexpr bool decodes_in_registers = true;
-inline constexpr bool decodes_for_tiles = true;
 inline constexpr int float_tile = 4;
 
 namespace pairs {}

@@ -4,6 +4,7 @@
 namespace one_sample = dot_products;
 
 inline constexpr int int8_tile = 4;
+inline constexpr int int8_panels = 1;
 inline constexpr int largest_run_code = 127;
 
 inline i32x16 dot_signed(const i32x16& acc, const u8x64& weights, const u8x64& x) {

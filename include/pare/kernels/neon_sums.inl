@@ -2,6 +2,7 @@
 
 inline constexpr bool sums_start_in_16_bits = true;
 inline constexpr int int8_tile = 2;
+inline constexpr int int8_panels = 1;
 inline constexpr int largest_run_code = 127;
 
 // 16 signed bytes, x above -128: neighbours' products fit 16 bits in pairs.

@@ -1,8 +1,8 @@
 // The vocabulary in plain C++: what every word means. Included inside the region and namespace of its instruction set.
 
 inline constexpr bool decodes_in_registers = false;
-inline constexpr bool decodes_for_tiles = false;
-inline constexpr int int8_tile = 1;  // samples that a multiply takes at once
+inline constexpr int int8_tile = 1;
+inline constexpr int int8_panels = 1;  // samples that a multiply takes at once
 inline constexpr int float_tile = 1;
 inline constexpr int largest_run_code = 255;  // that dot_run takes
 

@@ -3,7 +3,7 @@
 
 #include <pare/kernels/tiles.inl>
 //
-#include <pare/kernels/multiply_one.inl>
+#include <pare/kernels/multiply_planes.inl>
 //
 #include <pare/kernels/multiply_int8.inl>
 #include <pare/kernels/multiply_sparse.inl>
