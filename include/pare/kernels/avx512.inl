@@ -130,9 +130,9 @@ inline i32x16 column(u8x64 codes) {
 }
 // The lookup regards bits 0 to 3 of a lane alone.
 inline constexpr bool looks_up_columns = true;
-template <int Place>
-inline f32x16 lookup_column(f32x16 table, u8x64 codes) {
-  return _mm512_permutexvar_ps(_mm512_srli_epi32(codes.v, 8 * Place), table);
+template <int Bit>
+inline f32x16 lookup_bits(f32x16 table, u8x64 codes) {
+  return _mm512_permutexvar_ps(_mm512_srli_epi32(codes.v, Bit), table);
 }
 // Always inlined: g++ 12 takes a function that only prefetches for one without effect and drops the call.
 [[gnu::always_inline]] inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }

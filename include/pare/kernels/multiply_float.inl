@@ -1,6 +1,6 @@
 // The multiply with float inputs: two sums within a group, of its even and of its odd columns.
 
-// What one sample has summed up: in the group that is under way, and over groups.
+// What one sample has summed up: in the group that is under way, of which dense weights have one, and over groups.
 struct float_state {
   f32x16 place[2];
   f32x16 sum;
@@ -9,16 +9,13 @@ struct float_state {
   PARE_INLINE void begin_group() { place[0] = place[1] = splat(0); }
   PARE_INLINE void clear() { place[0] = place[1] = sum = offset_sum = splat(0); }
   PARE_INLINE void end_group(const group_parameters& parameters, index_t group, float value_sum) {
-    const f32x16 total = add(place[0], place[1]);
-    if (!parameters.has_scales()) {
-      sum = total;
-      return;
-    }
-    sum = fma(total, parameters.scales(group), sum);
+    if (!parameters.has_scales()) return;
+    sum = fma(add(place[0], place[1]), parameters.scales(group), sum);
     if (parameters.has_offsets()) offset_sum = fma(parameters.offsets(group), splat(value_sum), offset_sum);
   }
   PARE_INLINE f32x16 output(const group_parameters& parameters, const float* bias) const {
-    return parameters.has_scales() ? parameters.output(sum, offset_sum, bias) : add(sum, load(bias));
+    if (parameters.has_scales()) return parameters.output(sum, offset_sum, bias);
+    return add(add(place[0], place[1]), load(bias));
   }
 };
 
@@ -49,10 +46,9 @@ struct small_code_columns {
 
   template <int Place>
   PARE_INLINE f32x16 get(index_t step) const {
-    return lookup_column<Place>(values, load_codes(codes + step * step_codes));
+    return lookup_bits<8 * Place>(values, load_codes(codes + step * step_codes));
   }
 
- private:
   static constexpr std::byte first_16[16] = {std::byte{0},  std::byte{1},  std::byte{2},  std::byte{3},
                                              std::byte{4},  std::byte{5},  std::byte{6},  std::byte{7},
                                              std::byte{8},  std::byte{9},  std::byte{10}, std::byte{11},
@@ -121,6 +117,55 @@ void multiply_one_float(const multiply_arguments& a) {
   }
 }
 
+// ---- One sample and codes of 2 or 4 bits with the same zero everywhere: looked up where they lie in their plane.
+
+// Adds the step whose codes are at `Bit` of each byte, and inputs at x, to the sums of even and of odd columns.
+template <int Bit>
+PARE_INLINE void look_up_step(const f32x16& values, const u8x64& codes, const float* x, f32x16 (&sums)[2]) {
+  sums[0] = fma(lookup_bits<Bit>(values, codes), splat(x[0]), sums[0]);
+  sums[1] = fma(lookup_bits<Bit + 8>(values, codes), splat(x[1]), sums[1]);
+  sums[0] = fma(lookup_bits<Bit + 16>(values, codes), splat(x[2]), sums[0]);
+  sums[1] = fma(lookup_bits<Bit + 24>(values, codes), splat(x[3]), sums[1]);
+}
+
+template <int Bits, int... Step>
+PARE_INLINE void look_up_vector(const f32x16& values, const u8x64& codes, const float* x, f32x16 (&sums)[2],
+                                std::integer_sequence<int, Step...>) {
+  (look_up_step<Step * Bits>(values, codes, x + Step * step_cols, sums), ...);
+}
+
+// Instructions bind it, so that few bytes are under way at a time: at the end of a page, where what the machine fetches
+// ahead of its own accord stops, it would wait without prefetching.
+template <int Bits>
+void multiply_one_looked_up(const multiply_arguments& a) {
+  constexpr int vector_steps = 8 / Bits;
+  const panel_layout& layout = a.weights->layout();
+  // A lookup takes 4 bits, whatever lies above a code of 2.
+  const i32x16 codes_found = bit_and(load_u8(small_code_columns::first_16), splat_int((1 << Bits) - 1));
+  const f32x16 values = to_float(sub(codes_found, splat_int(zero_level(a.weights->format()))));
+  for (index_t panel = a.panel_begin; panel < a.panel_end; ++panel) {
+    const group_parameters parameters(*a.weights, panel);
+    const std::byte* planes = a.weights->panel(panel) + layout.values_at;
+    read_lines(a.weights->panel(panel), planes);
+    const float* x = a.x.values;
+    f32x16 sum = splat(0), offset_sum = splat(0);
+    for (index_t group = 0; group < layout.groups; ++group) {
+      f32x16 sums[2] = {splat(0), splat(0)};
+      index_t left = group + 1 == layout.groups ? layout.last_group_steps : layout.group_steps;
+      for (; left >= vector_steps; left -= vector_steps, x += vector_steps * step_cols, planes += step_codes) {
+        prefetch(planes + prefetch_distance);
+        look_up_vector<Bits>(values, load_codes(planes), x, sums, std::make_integer_sequence<int, vector_steps>{});
+      }
+      for (int step = 0; step < left; ++step, x += step_cols)
+        look_up_step<0>(values, field(load_codes(planes), step * Bits, splat_code(15)), x, sums);
+      sum = fma(add(sums[0], sums[1]), parameters.scales(group), sum);
+      if (parameters.has_offsets())
+        offset_sum = fma(parameters.offsets(group), splat(a.x.value_sums[group]), offset_sum);
+    }
+    store(a.y + panel * panel_rows, parameters.output(sum, offset_sum, a.bias + panel * panel_rows));
+  }
+}
+
 // ---- A batch: columns become floats once.
 
 // Adds every other column of weights [steps · 4][16] to the samples of a tile.
@@ -134,6 +179,9 @@ PARE_INLINE void add_every_other(f32x16 (&sums)[Tile], const float* weights, con
   }
 }
 
+// Samples that go over the panels together: the more, the less often codes become floats.
+inline constexpr index_t float_slice = 128;
+
 // Adds the steps of a range, whose weights are [steps · 4][16], to the samples of a tile: in each group even and odd
 // columns one after the other, for the sake of registers.
 template <int Tile>
@@ -142,17 +190,29 @@ template <int Tile>
   const tile_inputs<Tile, float> inputs(a.x.values, a, sample);
   const auto add_part = [&](index_t group, step_range part, bool begins, bool ends) PARE_INLINE_LAMBDA {
     const float* first = weights + (part.begin - range.begin) * step_codes;
-    for (index_t place = 0; place < 2; ++place) {
-      f32x16 sums[Tile];
+    f32x16 sums[2][Tile];
+    PARE_UNROLL
+    for (int place = 0; place < 2; ++place) {
       PARE_UNROLL
-      for (int b = 0; b < Tile; ++b) sums[b] = begins ? splat(0) : states[b].place[place];
-      add_every_other(sums, first + place * panel_rows, inputs, part.begin * step_cols + place, part.end * step_cols);
-      PARE_UNROLL
-      for (int b = 0; b < Tile; ++b) states[b].place[place] = sums[b];
+      for (int b = 0; b < Tile; ++b) sums[place][b] = begins ? splat(0) : states[b].place[place];
+      add_every_other(sums[place], first + place * panel_rows, inputs, part.begin * step_cols + place,
+                      part.end * step_cols);
     }
-    if (!ends) return;
-    const index_t at = group * a.x.samples + sample;
-    for (int b = 0; b < Tile; ++b) states[b].end_group(parameters, group, a.x.value_sums[at + b]);
+    if (!ends || !parameters.has_scales()) {
+      PARE_UNROLL
+      for (int b = 0; b < Tile; ++b) {
+        states[b].place[0] = sums[0][b];
+        states[b].place[1] = sums[1][b];
+      }
+      return;
+    }
+    const f32x16 scales = parameters.scales(group);
+    PARE_UNROLL
+    for (int b = 0; b < Tile; ++b) states[b].sum = fma(add(sums[0][b], sums[1][b]), scales, states[b].sum);
+    if (!parameters.has_offsets()) return;
+    const f32x16 offsets = parameters.offsets(group);
+    const float* value_sums = a.x.value_sums + group * a.x.samples + sample;
+    for (int b = 0; b < Tile; ++b) states[b].offset_sum = fma(offsets, splat(value_sums[b]), states[b].offset_sum);
   };
   for_each_group_part(a.weights->layout(), range, add_part);
 }
@@ -193,7 +253,7 @@ inline const float* floats_of(const packed_matrix& w, const group_parameters& pa
 }
 
 inline void multiply_batch_float(const multiply_arguments& a) {
-  for_each_slice<float_state, float_tile>(
+  for_each_slice<float_state, float_tile, float_slice>(
       a, [&](const group_parameters& parameters, index_t panel, index_t sample, index_t count, float_state* states) {
         alignas(64) float room[most_float_steps * step_codes];
         const auto add_range = [&](step_range range, const std::byte* values) {
@@ -206,12 +266,25 @@ inline void multiply_batch_float(const multiply_arguments& a) {
       });
 }
 
+// One sample of a set that looks_up_columns, and small codes. A template so that other sets do not compile it.
+template <std::same_as<multiply_arguments> Arguments>
+void multiply_one_small(const Arguments& a) {
+  const packed_format& format = a.weights->format();
+  const panel_layout& layout = a.weights->layout();
+  const bool whole_vectors = layout.groups == 1 || layout.group_steps * format.bits % 8 == 0;
+  if (format.encoding == encoding::codes && whole_vectors) {
+    if (format.bits == 2) return multiply_one_looked_up<2>(a);
+    if (format.bits == 4) return multiply_one_looked_up<4>(a);
+  }
+  multiply_one_float<small_code_columns>(a);
+}
+
 inline void multiply_float(const multiply_arguments& a) noexcept {
   if constexpr (decodes_in_registers)
     if (a.batch == 1) {
       const packed_format& format = a.weights->format();
       if constexpr (looks_up_columns)
-        if (has_small_codes(format)) return multiply_one_float<small_code_columns>(a);
+        if (has_small_codes(format)) return multiply_one_small(a);
       if (format.encoding != encoding::dense) return multiply_one_float<code_columns>(a);
       return format.bits == 16 ? multiply_one_float<bfloat_columns>(a) : multiply_one_float<float_columns>(a);
     }

@@ -236,11 +236,15 @@ template <int Place>
 inline i32x16 column(const u8x64& codes) {
   return each_int([&](int r) { return std::int32_t{codes.byte[4 * r + Place]}; });
 }
-// The same looked up in a table of 16 floats, for codes below 16, in a set that looks_up_columns in one instruction
+// table[four bits from Bit on of the 32 that codes[4 r] to codes[4 r + 3] are], in a set that looks_up_columns
 inline constexpr bool looks_up_columns = false;
-template <int Place>
-inline f32x16 lookup_column(const f32x16& table, const u8x64& codes) {
-  return each_float([&](int r) { return table.lane[codes.byte[4 * r + Place]]; });
+template <int Bit>
+inline f32x16 lookup_bits(const f32x16& table, const u8x64& codes) {
+  return each_float([&](int r) {
+    std::uint32_t word;
+    std::memcpy(&word, codes.byte + 4 * r, sizeof word);
+    return table.lane[word >> Bit & 15];
+  });
 }
 // To the first-level cache. Always inlined: g++ 12 takes a function that only prefetches for one
 // without effect and drops the call.

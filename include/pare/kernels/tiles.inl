@@ -36,14 +36,14 @@ struct tile_inputs {
   }
 };
 
-// Calls walk(parameters, panel, first sample, samples, states) for slices of the batch and all panels of the range, and
-// then stores the outputs of state.output(parameters, bias). States are cleared; behind those of the samples is room
-// for a tile that hangs over.
-template <class State, int Tile, class Walk>
+// Calls walk(parameters, panel, first sample, samples, states) for slices of the batch, of Slice samples, and all
+// panels of the range, and then stores the outputs of state.output(parameters, bias). States are cleared; behind those
+// of the samples is room for a tile that hangs over.
+template <class State, int Tile, index_t Slice = slice_samples, class Walk>
 PARE_INLINE void for_each_slice(const multiply_arguments& a, Walk&& walk) {
-  State states[slice_samples + Tile];
-  for (index_t sample = 0; sample < a.batch; sample += slice_samples) {
-    const index_t count = a.batch - sample < slice_samples ? a.batch - sample : slice_samples;
+  State states[Slice + Tile];
+  for (index_t sample = 0; sample < a.batch; sample += Slice) {
+    const index_t count = a.batch - sample < Slice ? a.batch - sample : Slice;
     for (index_t panel = a.panel_begin; panel < a.panel_end; ++panel) {
       const group_parameters parameters(*a.weights, panel);
       for (index_t b = 0; b < count + Tile - 1; ++b) states[b].clear();
