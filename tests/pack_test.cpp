@@ -222,12 +222,12 @@ TEST_CASE("a sparse matrix lists the nonzeros of each row and block from left to
   CHECK(m.layout().values_at == 192);
   CHECK(m.stored_weights() == 3 * 64);
   CHECK(m.panel_codes(0) == 2 * 64);
-  CHECK(m.bytes().size() == 64 + (192 + (64 + 64) + 64) + (192 + (64 + 64) + 64));
+  CHECK(m.bytes().size() == 64 + (192 + 2 * 64 + 64) + (192 + 64 + 64));
   const auto position = [&](index_t panel, index_t steps, index_t step, index_t index) {
-    return pare::detail::read_code(m.panel(panel) + 192, 6, steps, step, index);
+    return pare::detail::read_code(m.panel(panel) + 192, pare::detail::positions_of{6}, steps, step, index);
   };
   const auto code = [&](index_t panel, index_t steps, index_t step, index_t index) {
-    const std::byte* codes = m.panel(panel) + 192 + pare::detail::planes_bytes(6, steps);
+    const std::byte* codes = m.panel(panel) + 192 + steps * 64;
     return pare::detail::read_code(codes, 4, steps, step, index);
   };
   CHECK(std::to_integer<int>(m.panel(0)[128]) == 2);

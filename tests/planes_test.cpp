@@ -78,3 +78,34 @@ TEST_CASE("codes that are written are read again, lie where they are said to, an
       CHECK(ones == stored_ones);
     }
 }
+
+TEST_CASE("positions that are written are read again, in as few vectors as hold them") {
+  std::mt19937 generator(2);
+  for (const int bits : {6, 8})
+    for (int steps = 1; steps <= 8; ++steps) {
+      const pare::detail::positions_of positions{bits};
+      std::vector<std::byte> planes(static_cast<std::size_t>(pare::detail::positions_bytes(bits, steps)));
+      CHECK(std::ssize(planes) == (steps * bits + 7) / 8 * 64);
+      std::vector<std::array<std::uint8_t, 64>> all(static_cast<std::size_t>(steps));
+      for (auto& step : all)
+        for (auto& position : step) position = static_cast<std::uint8_t>(generator() % (1u << bits));
+      int wrong = 0;
+      for (int s = 0; s < steps; ++s) write_step(planes.data(), positions, steps, s, all[static_cast<std::size_t>(s)]);
+      for (int s = 0; s < steps; ++s) {
+        const auto& step = all[static_cast<std::size_t>(s)];
+        wrong += read_step(planes.data(), positions, steps, s) != step;
+        for (std::size_t i = 0; i < 64; ++i) {
+          // The shuffle takes the first three of four as they lie there.
+          const auto byte = [&](int vector) {
+            return std::to_integer<int>(planes[static_cast<std::size_t>(vector) * 64 + i]);
+          };
+          const int first = s / 4 * 3;
+          const int expected = bits == 8   ? byte(s)
+                               : s % 4 < 3 ? byte(first + s % 4) % 64
+                                           : byte(first) / 64 + byte(first + 1) / 64 * 4 + byte(first + 2) / 64 * 16;
+          wrong += step[i] != expected;
+        }
+      }
+      CHECK(wrong == 0);
+    }
+}

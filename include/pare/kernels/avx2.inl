@@ -2,6 +2,7 @@
 // of bytes are in avx2_sums.inl or avx2_vnni_sums.inl.
 
 inline constexpr bool decodes_in_registers = true;
+inline constexpr bool decodes_listed = false;
 inline constexpr int float_tile = 4;
 
 // AVX-VNNI shares them: a copy of its own would cost compile time.
@@ -61,6 +62,10 @@ template <int Bits>
 inline i32x16 shift_left(i32x16 x) {
   return {_mm256_slli_epi32(x.a, Bits), _mm256_slli_epi32(x.b, Bits)};
 }
+template <int Bits>
+inline i32x16 shift_right(i32x16 x) {
+  return {_mm256_srai_epi32(x.a, Bits), _mm256_srai_epi32(x.b, Bits)};
+}
 inline std::int32_t sum_lanes(i32x16 x) {
   const __m256i eight = _mm256_add_epi32(x.a, x.b);
   const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
@@ -105,6 +110,7 @@ inline void store_s8(std::int8_t* p, i32x16 x) {
 }
 
 inline u8x64 load_codes(const std::byte* p) { return {load_256(p), load_256(p + 32)}; }
+inline u8x64 load_kept(const std::byte* p) { return load_codes(p); }
 inline void store_codes(std::byte* p, u8x64 x) {
   store_256(p, x.a);
   store_256(p + 32, x.b);

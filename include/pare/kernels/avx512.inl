@@ -1,6 +1,7 @@
 // The vocabulary for AVX-512 with VNNI and VBMI2: one register of 512 bits per word. Meanings: scalar.inl.
 
 inline constexpr bool decodes_in_registers = true;
+inline constexpr bool decodes_listed = true;
 inline constexpr int int8_tile = 8;
 inline constexpr int int8_panels = 2;
 inline constexpr int float_tile = 8;
@@ -43,6 +44,10 @@ template <int Bits>
 inline i32x16 shift_left(i32x16 a) {
   return _mm512_slli_epi32(a, Bits);
 }
+template <int Bits>
+inline i32x16 shift_right(i32x16 a) {
+  return _mm512_srai_epi32(a, Bits);
+}
 inline std::int32_t sum_lanes(i32x16 a) { return _mm512_reduce_add_epi32(a); }
 inline std::int32_t max_lanes(i32x16 a) { return _mm512_reduce_max_epi32(a); }
 
@@ -69,6 +74,12 @@ inline void store_s8(std::int8_t* p, i32x16 a) {
 }
 
 inline u8x64 load_codes(const std::byte* p) { return {_mm512_loadu_si512(p)}; }
+// g++ would rather load again what it knows to lie in memory: here loads are what there are too many of.
+inline u8x64 load_kept(const std::byte* p) {
+  u8x64 codes = load_codes(p);
+  asm("" : "+v"(codes.v));
+  return codes;
+}
 inline void store_codes(std::byte* p, u8x64 a) { _mm512_storeu_si512(p, a.v); }
 // There is no shift of bytes: bits that a wider shift lets in from the neighbour are masked away.
 template <int Bit, int Width, int To>
@@ -114,6 +125,7 @@ inline u8x64 permute(const std::int8_t* x, u8x64 positions) {
   };
   return {_mm512_mask_blend_epi8(_mm512_movepi8_mask(positions.v), half(0), half(128))};
 }
+inline i32x16 dot(i32x16 acc, u8x64 codes, u8x64 x) { return _mm512_dpbusd_epi32(acc, codes.v, x.v); }
 // The instruction takes x unsigned.
 inline constexpr bool biases_inputs = true;
 inline i32x16 dot_signed(i32x16 acc, u8x64 weights, u8x64 x) {

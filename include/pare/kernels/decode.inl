@@ -33,6 +33,14 @@ PARE_INLINE u8x64 decode_step(const chunk_planes<Bits>& chunk) {
   return codes;
 }
 
+// The 6-bit positions of the last of four steps, of which the first ones have a vector each.
+PARE_INLINE u8x64 join_position(const u8x64& a, const u8x64& b, const u8x64& c) {
+  return bit_or(bit_or(field<6, 2, 0>(a), field<6, 2, 2>(b)), field<6, 2, 4>(c));
+}
+PARE_INLINE u8x64 join_position(const std::byte* vectors) {
+  return join_position(load_codes(vectors), load_codes(vectors + step_codes), load_codes(vectors + 2 * step_codes));
+}
+
 // Reads every line of [from, to), in order, and waits for none. What fetches memory ahead of a processor follows one
 // stream of lines without a gap: where what lies first in a panel is needed all along the way, as scales are, it is
 // read first and so waits in the first-level cache.

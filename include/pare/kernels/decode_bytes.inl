@@ -5,7 +5,6 @@ class code_reader {
  public:
   code_reader(const packed_format& format, const std::byte* planes, const std::uint8_t* levels)
       : bits_(format.bits), levels_(format.codebook ? levels : nullptr), next_(planes) {}
-  code_reader(int bits, const std::byte* planes) : bits_(bits), levels_(nullptr), next_(planes) {}
 
   void read(index_t steps, std::byte* out) {
     const std::byte* planes = next_;
@@ -20,12 +19,24 @@ class code_reader {
       for (; out != end; ++out) *out = static_cast<std::byte>(levels_[std::to_integer<std::size_t>(*out)]);
     }
   }
+  // To be read next: codes of the same kind that lie elsewhere.
+  void move_to(const std::byte* planes) { next_ = planes; }
 
  private:
   int bits_;
   const std::uint8_t* levels_;
   const std::byte* next_;
 };
+
+// Writes the positions of a chunk as bytes.
+inline void write_positions(int bits, const std::byte* positions, index_t steps, std::byte* out) {
+  if (bits == 8) return void(std::memcpy(out, positions, static_cast<std::size_t>(steps * step_codes)));
+  for (index_t s = 0; s < steps; ++s, out += step_codes)
+    if (s % 4 < 3)
+      store_codes(out, field<0, 6, 0>(load_codes(positions + (s / 4 * 3 + s % 4) * step_codes)));
+    else
+      store_codes(out, join_position(positions + s / 4 * 3 * step_codes));
+}
 
 // What a panel of an encoding with positions lists, decoded some steps at a time: weights minus zero, and positions.
 class listed_steps {
@@ -48,23 +59,33 @@ class listed_steps {
   listed_steps(const packed_matrix& w, const std::byte* values, index_t steps)
       : zero_(static_cast<std::uint8_t>(zero_level(w.format()))),
         left_(steps),
-        next_positions_(position_bits(w.format().encoding), values),
-        next_codes_(w.format(), values + planes_bytes(position_bits(w.format().encoding), steps), w.levels()) {}
+        next_(values),
+        position_bits_(position_bits(w.format().encoding)),
+        bits_(w.format().bits),
+        codes_(w.format(), values, w.levels()) {}
 
   void decode() {
     decoded_ = left_ < most ? left_ : most;
     left_ -= decoded_;
     at_ = 0;
-    next_positions_.read(decoded_, positions_);
-    next_codes_.read(decoded_, weights_);
+    for (index_t begin = 0; begin < decoded_; begin += chunk_steps) {
+      const index_t steps = decoded_ - begin < chunk_steps ? decoded_ - begin : chunk_steps;
+      write_positions(position_bits_, next_, steps, positions_ + begin * step_codes);
+      next_ += positions_bytes(position_bits_, steps);
+      codes_.move_to(next_);
+      codes_.read(steps, weights_ + begin * step_codes);
+      next_ += chunk_bytes(bits_, steps);
+    }
     for (std::byte* w = weights_; w != weights_ + decoded_ * step_codes; w += step_codes)
       store_codes(w, subtract(load_codes(w), zero_));
   }
 
   std::uint8_t zero_;
   index_t left_;
-  code_reader next_positions_;
-  code_reader next_codes_;
+  const std::byte* next_;
+  int position_bits_;
+  int bits_;
+  code_reader codes_;
   index_t at_ = 0;
   index_t decoded_ = 0;
   alignas(64) std::byte weights_[most * step_codes];

@@ -31,17 +31,19 @@ inline void quantize_inputs(const input_arguments& a) noexcept {
   const i32x16 magnitude_bits = splat_int(0x7fffffff);
   for_each_group(a, [&](index_t sample, index_t group, index_t col, index_t count, index_t position) {
     const float* x = a.x + sample * a.x_stride + col;
+    const auto load_at = [&](index_t i) PARE_INLINE_LAMBDA {
+      return count - i >= 16 ? load(x + i) : load_first(x + i, count - i, 0);
+    };
     // As integers magnitudes sort like floats, and above them all NaN.
     i32x16 most = splat_int(0);
-    for (index_t i = 0; i < count; i += 16)
-      most = max(most, bit_and(as_int(load_first(x + i, count - i, 0)), magnitude_bits));
+    for (index_t i = 0; i < count; i += 16) most = max(most, bit_and(as_int(load_at(i)), magnitude_bits));
     const float largest = std::bit_cast<float>(max_lanes(most));
     const bool tiny = largest < 0x1p-100f;
     const f32x16 inverse = splat(tiny ? 0.0f : 127.0f / largest);
     i32x16 sum = splat_int(0);
     std::int8_t* out = a.packed.codes + sample * a.packed.stride + position;
     for (index_t i = 0; i < count; i += 16) {
-      const f32x16 scaled = mul(load_first(x + i, count - i, 0), inverse);
+      const f32x16 scaled = mul(load_at(i), inverse);
       const i32x16 codes = to_int(min(max(scaled, splat(-127)), splat(127)));
       store_s8(out + i, codes);
       sum = add(sum, codes);

@@ -2,6 +2,7 @@
 // in neon_sums.inl or neon_dot_sums.inl.
 
 inline constexpr bool decodes_in_registers = true;
+inline constexpr bool decodes_listed = false;
 inline constexpr int float_tile = 4;
 
 namespace pairs {}
@@ -90,6 +91,10 @@ template <int Bits>
 inline i32x16 shift_left(const i32x16& a) {
   return each_int([&](int i) { return vshlq_n_s32(a.q[i], Bits); });
 }
+template <int Bits>
+inline i32x16 shift_right(const i32x16& a) {
+  return each_int([&](int i) { return vshrq_n_s32(a.q[i], Bits); });
+}
 inline std::int32_t sum_lanes(const i32x16& a) {
   return vaddvq_s32(vaddq_s32(vaddq_s32(a.q[0], a.q[1]), vaddq_s32(a.q[2], a.q[3])));
 }
@@ -144,6 +149,7 @@ inline void store_s8(std::int8_t* p, const i32x16& a) {
 inline u8x64 load_codes(const std::byte* p) {
   return each_byte([&](int i) { return vld1q_u8(reinterpret_cast<const std::uint8_t*>(p + 16 * i)); });
 }
+inline u8x64 load_kept(const std::byte* p) { return load_codes(p); }
 inline void store_codes(std::byte* p, const u8x64& a) {
   for (int i = 0; i < 4; ++i) vst1q_u8(reinterpret_cast<std::uint8_t*>(p + 16 * i), a.q[i]);
 }

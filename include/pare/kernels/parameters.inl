@@ -2,7 +2,7 @@
 
 class group_parameters {
  public:
-  group_parameters(const packed_matrix& w, index_t panel)
+  PARE_INLINE group_parameters(const packed_matrix& w, index_t panel)
       : scheme_(w.format().scheme),
         zero_(zero_level(w.format())),
         bytes_(w.layout().parameter_bytes),

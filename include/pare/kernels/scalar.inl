@@ -1,8 +1,9 @@
 // The vocabulary in plain C++: what every word means. Included inside the region and namespace of its instruction set.
 
 inline constexpr bool decodes_in_registers = false;
-inline constexpr int int8_tile = 1;
-inline constexpr int int8_panels = 1;  // samples that a multiply takes at once
+inline constexpr bool decodes_listed = false;
+inline constexpr int int8_tile = 1;    // samples that a multiply takes at once
+inline constexpr int int8_panels = 1;  // and panels
 inline constexpr int float_tile = 1;
 inline constexpr int largest_run_code = 255;  // that dot_run takes
 
@@ -102,6 +103,11 @@ template <int Bits>
 inline i32x16 shift_left(const i32x16& a) {
   return each_int([&](int i) { return static_cast<std::int32_t>(static_cast<std::uint32_t>(a.lane[i]) << Bits); });
 }
+// Of signed numbers.
+template <int Bits>
+inline i32x16 shift_right(const i32x16& a) {
+  return each_int([&](int i) { return a.lane[i] >> Bits; });
+}
 inline std::int32_t sum_lanes(const i32x16& a) {
   std::int32_t sum = 0;
   for (const std::int32_t x : a.lane) sum += x;
@@ -166,6 +172,8 @@ inline u8x64 load_codes(const std::byte* p) {
   std::memcpy(r.byte, p, sizeof r.byte);
   return r;
 }
+// The same for what is used more than once.
+inline u8x64 load_kept(const std::byte* p) { return load_codes(p); }
 inline void store_codes(std::byte* p, const u8x64& a) { std::memcpy(p, a.byte, sizeof a.byte); }
 // Bits [Bit, Bit + Width) of each byte, moved to bit To.
 template <int Bit, int Width, int To>

@@ -172,18 +172,27 @@ class code_packer {
       std::copy_n(listed.index.data() + p * index_bytes, index_bytes, panel + layout_.index_at);
       const index_t steps = (listed.ends[static_cast<std::size_t>(p)] - begin) / step_codes;
       at += layout_.panel_bytes + listed_bytes(format_, steps);
-      write_steps(out.data() + at - planes_bytes(q_.bits, steps), q_.bits, listed.codes.data() + begin, steps);
-      if (lists_positions(format_.encoding))
-        write_steps(panel + layout_.values_at, position_bits(format_.encoding), listed.positions.data() + begin, steps);
+      write_listed(panel + layout_.values_at, listed, begin, steps);
       begin += steps * step_codes;
     }
     put(out.data() + layout_.panel_start_at + layout_.panels * 8, static_cast<std::uint64_t>(at));
     return {q_.rows, q_.cols, format_, std::move(out).finish()};
   }
 
-  static void write_steps(std::byte* planes, int bits, const std::uint8_t* codes, index_t steps) {
-    for (index_t step = 0; step < steps; ++step, codes += step_codes)
-      write_step(planes, bits, steps, step, std::span<const std::uint8_t, step_codes>(codes, step_codes));
+  void write_listed(std::byte* values, const listed_panels& listed, index_t begin, index_t steps) const {
+    const auto at = [&](const std::vector<std::uint8_t>& all, index_t step) {
+      return std::span<const std::uint8_t, step_codes>(all.data() + begin + step * step_codes, step_codes);
+    };
+    for (index_t s = 0; s < steps; ++s) {
+      if (!lists_positions(format_.encoding)) {
+        write_step(values, q_.bits, steps, s, at(listed.codes, s));
+        continue;
+      }
+      const listed_chunk chunk(format_, steps, s);
+      write_step(values + chunk.positions_at, positions_of{position_bits(format_.encoding)}, chunk.steps, chunk.step,
+                 at(listed.positions, s));
+      write_step(values + chunk.codes_at, q_.bits, chunk.steps, chunk.step, at(listed.codes, s));
+    }
   }
 
   const Codes& q_;

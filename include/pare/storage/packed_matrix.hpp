@@ -144,16 +144,16 @@ class packed_matrix {
   void check_positions(index_t panel_index, index_t steps) const {
     using namespace detail;
     const std::byte* counts = panel(panel_index) + layout_.index_at;
-    const std::byte* positions = panel(panel_index) + layout_.values_at;
-    const int bits = position_bits(format_.encoding);
-    const std::byte* codes = positions + planes_bytes(bits, steps);
+    const std::byte* values = panel(panel_index) + layout_.values_at;
+    const positions_of bits{position_bits(format_.encoding)};
     index_t step = 0;
     for (index_t block = 0; block < layout_.blocks; ++block) {
       std::array<index_t, panel_rows> least{};  // that the next position of a row may be
       const index_t block_cols = layout_.steps_in_block(block) * step_cols;
       for (index_t left = std::to_integer<index_t>(counts[block]); left > 0; --left, ++step) {
-        const auto position = read_step(positions, bits, steps, step);
-        const auto code = read_step(codes, format_.bits, steps, step);
+        const listed_chunk chunk(format_, steps, step);
+        const auto position = read_step(values + chunk.positions_at, bits, chunk.steps, chunk.step);
+        const auto code = read_step(values + chunk.codes_at, format_.bits, chunk.steps, chunk.step);
         for (std::size_t i = 0; i < code.size(); ++i) {
           if (is_zero(code[i])) continue;
           index_t& next = least[i / step_cols];

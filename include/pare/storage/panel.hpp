@@ -68,9 +68,9 @@ constexpr index_t round_up(index_t value, index_t multiple) { return (value + mu
 //   values       f32 or bf16 [16] per column (dense), or the planes of the codes, a step at a time
 // Where positions are listed the columns of a group are cut into blocks of 64 or 256. The nonzeros of a row in a block
 // are listed from left to right, 4 to a step; the row with most gives the number of steps, and the others are filled up
-// with zeros at position 0. Values are then the planes of the positions in the block, and behind them those of
-// the codes. A group is padded to whole steps of 4 columns. 1-bit codes stand for 0 and 2 around a center of 1, so that
-// asymmetric zero points of theirs are stored doubled and units halved.
+// with zeros at position 0. Values are then, chunk after chunk of 8 steps, the positions in the block, and behind them
+// the planes of the codes. A group is padded to whole steps of 4 columns. 1-bit codes stand for 0 and 2 around a center
+// of 1, so that asymmetric zero points of theirs are stored doubled and units halved.
 struct panel_layout {
   index_t panels = 0;
   index_t groups = 0;
@@ -126,9 +126,25 @@ constexpr index_t steps_of(index_t codes) { return (codes + step_codes - 1) / st
 
 // Bytes of the values of a panel that leaves out zeros, in `steps` steps.
 constexpr index_t listed_bytes(const packed_format& format, index_t steps) {
-  const index_t positions = lists_positions(format.encoding) ? planes_bytes(position_bits(format.encoding), steps) : 0;
+  const index_t positions =
+      lists_positions(format.encoding) ? positions_bytes(position_bits(format.encoding), steps) : 0;
   return positions + planes_bytes(format.bits, steps);
 }
+
+// Where the planes of the chunk lie that a step of positions and codes belongs to, from the start of the values.
+struct listed_chunk {
+  index_t positions_at, codes_at;
+  index_t steps;  // of the chunk
+  index_t step;   // within the chunk
+
+  constexpr listed_chunk(const packed_format& format, index_t panel_steps, index_t panel_step)
+      : step(panel_step % chunk_steps) {
+    const index_t first = panel_step - step;
+    steps = std::min(chunk_steps, panel_steps - first);
+    positions_at = listed_bytes(format, first);
+    codes_at = positions_at + positions_bytes(position_bits(format.encoding), steps);
+  }
+};
 
 constexpr panel_layout layout_of(index_t rows, index_t cols, const packed_format& format) {
   panel_layout layout;

@@ -78,14 +78,35 @@ constexpr void for_each_plane(int bits, std::ptrdiff_t steps, std::ptrdiff_t ste
   }
 }
 
+// Positions of so many bits, 6 or 8, which lie otherwise than codes: as a shuffle takes them, which disregards bits
+// that it has no use for. Those of 8 bits are bytes. Of 6 bits of every 4 steps three have a vector each, in bits 0 to
+// 5; bits 6 and 7 of these, in turn, are bits 0 and 1, 2 and 3, 4 and 5 of the fourth.
+struct positions_of {
+  int bits;
+};
+
+// Bytes of the positions of a run of steps.
+constexpr std::ptrdiff_t positions_bytes(int bits, std::ptrdiff_t steps) {
+  return (bits == 6 ? steps - steps / 4 : steps) * step_codes;
+}
+
+template <class Visit>
+constexpr void for_each_plane(positions_of positions, std::ptrdiff_t, std::ptrdiff_t step, Visit&& visit) {
+  if (positions.bits == 8) return visit(step * step_codes, 0, plane{8, 0});
+  const std::ptrdiff_t four = positions_bytes(6, step / 4 * 4);
+  if (step % 4 < 3) return visit(four + step % 4 * step_codes, 0, plane{6, 0});
+  for (int i = 0; i < 3; ++i) visit(four + i * step_codes, 6, plane{2, 2 * i});
+}
+
 // The bytes of a vector, eight to a word. Shifts that leave no bits in a neighbour's byte work on eight at once.
 using vector_words = std::array<std::uint64_t, step_codes / 8>;
 
 constexpr std::uint64_t in_each_byte(int value) { return 0x0101010101010101u * static_cast<std::uint64_t>(value); }
 
 // Adds the 64 codes of one step, each below 2^bits, to planes that are zero there.
-inline void write_step(std::byte* planes, int bits, std::ptrdiff_t steps, std::ptrdiff_t step,
-                       std::span<const std::uint8_t, step_codes> codes) {
+template <class Bits>
+void write_step(std::byte* planes, Bits bits, std::ptrdiff_t steps, std::ptrdiff_t step,
+                std::span<const std::uint8_t, step_codes> codes) {
   vector_words words;
   std::memcpy(words.data(), codes.data(), sizeof words);
   for_each_plane(bits, steps, step, [&](std::ptrdiff_t offset, int bit, const plane& p) {
@@ -98,8 +119,9 @@ inline void write_step(std::byte* planes, int bits, std::ptrdiff_t steps, std::p
 }
 
 // The 64 codes of one step.
-inline std::array<std::uint8_t, step_codes> read_step(const std::byte* planes, int bits, std::ptrdiff_t steps,
-                                                      std::ptrdiff_t step) {
+template <class Bits>
+std::array<std::uint8_t, step_codes> read_step(const std::byte* planes, Bits bits, std::ptrdiff_t steps,
+                                               std::ptrdiff_t step) {
   vector_words words{};
   for_each_plane(bits, steps, step, [&](std::ptrdiff_t offset, int bit, const plane& p) {
     const std::uint64_t kept = in_each_byte((1 << p.width) - 1);
@@ -111,8 +133,8 @@ inline std::array<std::uint8_t, step_codes> read_step(const std::byte* planes, i
 }
 
 // Code `index` (0 to 63) of one step.
-inline int read_code(const std::byte* planes, int bits, std::ptrdiff_t steps, std::ptrdiff_t step,
-                     std::ptrdiff_t index) {
+template <class Bits>
+int read_code(const std::byte* planes, Bits bits, std::ptrdiff_t steps, std::ptrdiff_t step, std::ptrdiff_t index) {
   int code = 0;
   for_each_plane(bits, steps, step, [&](std::ptrdiff_t offset, int bit, const plane& p) {
     const int byte = std::to_integer<int>(planes[offset + index]);

@@ -67,14 +67,15 @@ inline std::vector<index_t> first_codes(const packed_matrix& m, index_t panel) {
 inline int unpack_sparse(const packed_matrix& m, const std::byte* values, index_t count, index_t begin, index_t end,
                          index_t r, index_t position, int zero) {
   const index_t steps = steps_of(count);
-  const int bits = position_bits(m.format().encoding);
-  const std::byte* codes = values + planes_bytes(bits, steps);
-  for (index_t at = begin + r * step_cols; at < end; at += step_codes)
-    for (index_t i = at; i < at + step_cols; ++i) {
-      if (read_code(values, bits, steps, i / step_codes, i % step_codes) != position) continue;
-      const int level = unpack_code(m, codes, count, i);
+  const positions_of bits{position_bits(m.format().encoding)};
+  for (index_t step = steps_of(begin); step < steps_of(end); ++step) {
+    const listed_chunk chunk(m.format(), steps, step);
+    for (index_t i = r * step_cols; i < (r + 1) * step_cols; ++i) {
+      if (read_code(values + chunk.positions_at, bits, chunk.steps, chunk.step, i) != position) continue;
+      const int level = unpack_code(m, values + chunk.codes_at, chunk.steps * step_codes, chunk.step * step_codes + i);
       if (level != zero) return level;
     }
+  }
   return zero;
 }
 

@@ -103,19 +103,20 @@ class code_unpacker {
 
   void unpack_listed(index_t panel) {
     const index_t steps = steps_of(m_.panel_codes(panel));
-    const int bits = position_bits(m_.format().encoding);
+    const positions_of bits{position_bits(m_.format().encoding)};
     const std::byte* values = m_.panel(panel) + layout_.values_at;
-    const auto positions = read_steps(values, bits, steps);
-    const auto codes = read_steps(values + planes_bytes(bits, steps), q_.bits, steps);
     const int zero = zero_code();
-    std::size_t next = 0;
+    index_t step = 0;
     for (index_t block = 0; block < layout_.blocks; ++block) {
       const index_t begin = first_column(layout_.block_step(block));
-      const auto count = std::to_integer<std::size_t>(m_.panel(panel)[layout_.index_at + block]) * step_codes;
-      for (std::size_t i = 0; i < count; ++i, ++next) {
-        const index_t row = static_cast<index_t>(i) % step_codes / step_cols;
-        if (codes[next] != zero)  // and no filler
-          put_code(panel, begin + positions[next], group_end(begin), row * step_cols, codes[next]);
+      for (auto left = std::to_integer<index_t>(m_.panel(panel)[layout_.index_at + block]); left > 0; --left, ++step) {
+        const listed_chunk chunk(m_.format(), steps, step);
+        const auto positions = read_step(values + chunk.positions_at, bits, chunk.steps, chunk.step);
+        const auto codes = read_step(values + chunk.codes_at, q_.bits, chunk.steps, chunk.step);
+        for (std::size_t i = 0; i < codes.size(); ++i)
+          if (codes[i] != zero)  // and no filler
+            put_code(panel, begin + positions[i], group_end(begin), static_cast<index_t>(i) / step_cols * step_cols,
+                     codes[i]);
       }
     }
   }

@@ -72,7 +72,10 @@ class matrix_view {
   template <class Out>
   constexpr void read_row(index_t row, Out* out) const {
     if (const T* in = contiguous_row(row)) {
-      for (index_t i = 0; i < cols(); ++i) out[i] = static_cast<Out>(in[i]);
+      if constexpr (std::is_same_v<std::remove_const_t<T>, Out>)
+        std::copy_n(in, cols(), out);
+      else
+        for (index_t i = 0; i < cols(); ++i) out[i] = static_cast<Out>(in[i]);
       return;
     }
     for_each_in_row(row, [&out](const T& value) { *out++ = static_cast<Out>(value); });
