@@ -134,6 +134,7 @@ void multiply_one_listed(const multiply_arguments& a) {
         const std::uint8_t* at = list.at();
         for (; begin < end; end -= chunk_steps, at += chunk_steps) {
           if (begin == 0 && end >= chunk_steps) {
+            read_lines(chunk, chunk + codes_at);  // so that all are read in order
             for (index_t step = 0; step < chunk_steps; step += 4)
               add_four_listed<Cols>(sums, chunk + positions_bytes(position_bits, step),
                                     chunk + codes_at + step / 2 * step_codes, x, at + step);
