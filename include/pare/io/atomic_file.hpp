@@ -1,6 +1,8 @@
 // A file that appears whole or not at all: written under another name in the same folder, then renamed.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <atomic>
 #include <cstdio>
 #include <span>
@@ -13,7 +15,7 @@ namespace pare::detail {
 // Every function throws io_error. Unless commit has returned, the target is what it was before.
 class atomic_file {
  public:
-  explicit atomic_file(const std::filesystem::path& target) : target_(target), file_(open_temporary()) {}
+  explicit atomic_file(const std::string& target) : target_(target), file_(open_temporary()) {}
   atomic_file(const atomic_file&) = delete;
   atomic_file& operator=(const atomic_file&) = delete;
   ~atomic_file() {
@@ -40,27 +42,29 @@ class atomic_file {
   }
 
  private:
-  std::filesystem::path folder() const { return target_.has_parent_path() ? target_.parent_path() : "."; }
+  // With the slash at its end.
+  std::string folder() const {
+    return target_.find('/') == std::string::npos ? "./" : target_.substr(0, target_.rfind('/') + 1);
+  }
 
   file_descriptor open_temporary() {
     // Renaming would replace a device or a pipe by a file.
-    std::error_code unknown;
-    const auto status = std::filesystem::status(target_, unknown);
-    require<io_error>(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), target_.string(),
-                      ": is there and is not a regular file");
+    struct stat status {};
+    const bool there = ::stat(target_.c_str(), &status) == 0;
+    require<io_error>(!there || S_ISREG(status.st_mode), target_, ": is there and is not a regular file");
     static std::atomic<unsigned> counter{0};
     for (;;) {
-      const std::string name = text(".pare-", ::getpid(), '-', counter++, ".tmp");
-      file_descriptor file(folder() / name, O_WRONLY | O_CREAT | O_EXCL);
+      const std::string name = text(folder(), ".pare-", ::getpid(), '-', counter++, ".tmp");
+      file_descriptor file(name, O_WRONLY | O_CREAT | O_EXCL);
       require_done(bool(file) || errno == EEXIST, target_, "cannot be created");
       if (!file) continue;
-      temporary_ = folder() / name;
+      temporary_ = name;
       return file;
     }
   }
 
-  std::filesystem::path target_;
-  std::filesystem::path temporary_;  // empty once it is no more
+  std::string target_;
+  std::string temporary_;  // empty once it is no more
   file_descriptor file_;
 };
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -14,17 +14,16 @@
 namespace pare::detail {
 
 // Throws io_error with what the operating system says about errno, unless `condition` holds.
-inline void require_done(bool condition, const std::filesystem::path& path, std::string_view what) {
+inline void require_done(bool condition, const std::string& path, std::string_view what) {
   if (condition) return;
   const int code = errno;
-  throw io_error(text(path.string(), ": ", what, ": ", std::generic_category().message(code)));
+  throw io_error(text(path, ": ", what, ": ", std::generic_category().message(code)));
 }
 
 class file_descriptor {
  public:
   // -1 where it cannot be opened; errno says why.
-  file_descriptor(const std::filesystem::path& path, int flags)
-      : number_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
+  file_descriptor(const std::string& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
   file_descriptor(file_descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
   file_descriptor& operator=(file_descriptor&& other) noexcept {
     std::swap(number_, other.number_);

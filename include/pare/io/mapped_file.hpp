@@ -18,15 +18,15 @@ namespace pare::detail {
 class mapped_file {
  public:
   // Throws io_error for what cannot be opened or is not a regular file.
-  explicit mapped_file(const std::filesystem::path& path) {
+  explicit mapped_file(const std::string& path) {
     // Without O_NONBLOCK opening a named pipe waits for a writer.
     const file_descriptor file(path, O_RDONLY | O_NONBLOCK);
     require_done(bool(file), path, "cannot be opened");
     struct stat status {};
     require_done(::fstat(file.number(), &status) == 0, path, "cannot be read");
-    require<io_error>(S_ISREG(status.st_mode), path.string(), ": is not a regular file");
+    require<io_error>(S_ISREG(status.st_mode), path, ": is not a regular file");
     const auto size = static_cast<std::uint64_t>(status.st_size);
-    require<io_error>(size <= std::numeric_limits<std::size_t>::max() / 2, path.string(), ": has ", size,
+    require<io_error>(size <= std::numeric_limits<std::size_t>::max() / 2, path, ": has ", size,
                       " bytes, more than memory can hold");
     if (size == 0) return;
     void* memory = ::mmap(nullptr, static_cast<std::size_t>(size), PROT_READ, MAP_PRIVATE, file.number(), 0);

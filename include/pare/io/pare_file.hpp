@@ -4,8 +4,8 @@
 
 #include <concepts>
 #include <cstddef>
-#include <filesystem>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <pare/io/coding.hpp>
@@ -21,7 +21,7 @@ namespace pare {
 // coded more cells of matrices than 4096 times the file's length and 2^20; io_error for what the operating system
 // refuses.
 template <std::same_as<network> Network>
-void save(const Network& net, const std::filesystem::path& file, const save_options& options = {});
+void save(const Network& net, const std::string& file, const save_options& options = {});
 
 // The bytes that `save` would write.
 template <std::same_as<network> Network>
@@ -35,24 +35,24 @@ std::size_t coded_size(const Network& net, coding how);
 // maps it; it must not be written over as long as the network lives (saving to it is fine: that puts a new file in its
 // place). Throws io_error for a file that cannot be read and format_error for one that is not exactly as `save` writes
 // it. O(bytes), for the checksum; O(weights) where it is coded.
-network load(const std::filesystem::path& file);
+network load(const std::string& file);
 
 // The same from the bytes of a file, which are not needed any more when it returns.
 network load(std::span<const std::byte> file);
 
 // Loads a file, runs the network on the recorded input and compares every output with the recorded one, bit by bit; of
 // a coded file a hash of them. Throws format_error naming what differs, and whatever load throws.
-void verify(const std::filesystem::path& file);
+void verify(const std::string& file);
 
 namespace detail::library {
 
 // The functions of pare_writer.hpp and pare_reader.hpp that are called below, in the library pare::kernels.
-void write_pare(const network& net, const std::filesystem::path& file, const save_options& options);
+void write_pare(const network& net, const std::string& file, const save_options& options);
 std::vector<std::byte> encode_pare(const network& net, const save_options& options);
 std::size_t size_of_coded(const network& net, coding how);
-network read_pare(const std::filesystem::path& file);
+network read_pare(const std::string& file);
 network read_pare(std::span<const std::byte> file);
-void verify_pare(const std::filesystem::path& file);
+void verify_pare(const std::string& file);
 
 }  // namespace detail::library
 }  // namespace pare
@@ -72,7 +72,7 @@ namespace file_code = pare::detail;
 namespace pare {
 
 template <std::same_as<network> Network>
-void save(const Network& net, const std::filesystem::path& file, const save_options& options) {
+void save(const Network& net, const std::string& file, const save_options& options) {
   detail::file_code::write_pare(net, file, options);
 }
 template <std::same_as<network> Network>
@@ -83,8 +83,8 @@ template <std::same_as<network> Network>
 std::size_t coded_size(const Network& net, coding how) {
   return detail::file_code::size_of_coded(net, how);
 }
-inline network load(const std::filesystem::path& file) { return detail::file_code::read_pare(file); }
+inline network load(const std::string& file) { return detail::file_code::read_pare(file); }
 inline network load(std::span<const std::byte> file) { return detail::file_code::read_pare(file); }
-inline void verify(const std::filesystem::path& file) { detail::file_code::verify_pare(file); }
+inline void verify(const std::string& file) { detail::file_code::verify_pare(file); }
 
 }  // namespace pare

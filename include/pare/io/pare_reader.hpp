@@ -153,12 +153,12 @@ class mapped_reader {
 
 // Calls read(owner, bytes) with a mapped file, whose name it adds to errors.
 template <class Read>
-auto read_file(const std::filesystem::path& path, Read&& read) {
+auto read_file(const std::string& path, Read&& read) {
   const auto file = std::make_shared<const mapped_file>(path);
   try {
     return read(file, file->bytes());
   } catch (const format_error& reason) {
-    throw format_error(text(path.string(), ": ", reason.what()));
+    throw format_error(text(path, ": ", reason.what()));
   }
 }
 
@@ -167,7 +167,7 @@ inline network read_network(std::shared_ptr<const void> owner, std::span<const s
   return decode_file(bytes).net;
 }
 
-inline network read_pare(const std::filesystem::path& file) {
+inline network read_pare(const std::string& file) {
   return read_file(file, [](auto owner, auto bytes) { return read_network(std::move(owner), bytes); });
 }
 
@@ -197,7 +197,7 @@ inline void verify_coded(std::span<const std::byte> bytes) {
                         " here, the file says ", file.output);
 }
 
-inline void verify_pare(const std::filesystem::path& file) {
+inline void verify_pare(const std::string& file) {
   read_file(file, [](auto owner, auto bytes) {
     if (check_prefix(bytes) == coding::mapped) return verify_mapped(std::move(owner), bytes);
     verify_coded(bytes);

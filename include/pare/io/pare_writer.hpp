@@ -82,7 +82,7 @@ void write_network(const Network& net, const save_options& options, Write&& writ
 }
 
 template <std::same_as<network> Network>
-void write_pare(const Network& net, const std::filesystem::path& file, const save_options& options) {
+void write_pare(const Network& net, const std::string& file, const save_options& options) {
   std::optional<atomic_file> out;
   write_network(net, options, [&](std::span<const std::byte> bytes) {
     if (!out) out.emplace(file);

@@ -21,7 +21,7 @@ namespace pare {
 class safetensors_file {
  public:
   // Throws io_error for a file that cannot be read, format_error for one that is not what the format asks for.
-  explicit safetensors_file(const std::filesystem::path& path);
+  explicit safetensors_file(const std::string& path);
 
   const std::string& name() const noexcept { return name_; }
   const std::map<std::string, safetensor>& tensors() const noexcept { return tensors_; }
@@ -50,7 +50,7 @@ struct safetensors_options {
 // "2.weight" comes before "10.weight". Weights are stored as 32-bit floats. Throws format_error listing what was found
 // if that is no perceptron, shape_error for layers that do not fit together, value_error for a prefix that is not there
 // and for values that are not finite in float, and what safetensors_file throws.
-network load_safetensors(const std::filesystem::path& path, const safetensors_options& options = {});
+network load_safetensors(const std::string& path, const safetensors_options& options = {});
 
 namespace detail {
 
@@ -150,8 +150,8 @@ inline linear load_layer(const safetensors_file& file, const std::string& prefix
 
 }  // namespace detail
 
-inline safetensors_file::safetensors_file(const std::filesystem::path& path)
-    : name_(path.string()), file_(std::make_shared<const detail::mapped_file>(path)) {
+inline safetensors_file::safetensors_file(const std::string& path)
+    : name_(path), file_(std::make_shared<const detail::mapped_file>(path)) {
   try {
     tensors_ = detail::read_safetensors(file_->bytes());
   } catch (const format_error& reason) {
@@ -181,7 +181,7 @@ inline Eigen::VectorXf safetensors_file::vector(const std::string& tensor) const
   return detail::to_floats(found, name_, tensor);
 }
 
-inline network load_safetensors(const std::filesystem::path& path, const safetensors_options& options) {
+inline network load_safetensors(const std::string& path, const safetensors_options& options) {
   const safetensors_file file(path);
   const std::vector<std::string> prefixes = options.prefixes.empty() ? detail::find_prefixes(file) : options.prefixes;
   linear first = detail::load_layer(file, prefixes.front(), 0);

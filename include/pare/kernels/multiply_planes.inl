@@ -42,7 +42,8 @@ PARE_INLINE void add_steps(i32x16 (&dots)[Panels][Tile], const std::byte* const 
           sums[p][b] = dot(sums[p][b], codes, inputs);
         } else {
           runs[p][b] = step % run == 0 ? begin_run(sums[p][b], codes, inputs) : dot_run(runs[p][b], codes, inputs);
-          if constexpr (step % run == run - 1 || step == sizeof...(Step) - 1) sums[p][b] = end_run(sums[p][b], runs[p][b]);
+          if constexpr (step % run == run - 1 || step == sizeof...(Step) - 1)
+            sums[p][b] = end_run(sums[p][b], runs[p][b]);
         }
       }
     }
@@ -64,8 +65,9 @@ PARE_INLINE void add_steps(i32x16 (&dots)[Panels][Tile], const std::byte* const 
   return dots;
 }
 
-// The outputs of a tile of samples for panels [begin, end), a few at a time, so that an input that has been loaded serves
-// them all; behind the last one there is that one once more. What is done once per group is kept as short as can be.
+// The outputs of a tile of samples for panels [begin, end), a few at a time, so that an input that has been loaded
+// serves them all; behind the last one there is that one once more. What is done once per group is kept as short as can
+// be.
 template <int Bits, int Tile, int... Panel>
 [[gnu::noinline]] void multiply_tile(const multiply_arguments& a, index_t begin, index_t end, index_t sample,
                                      std::integer_sequence<int, Panel...>) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <string>
 
 #include <pare/io/atomic_file.hpp>
 #include <pare/io/checksum.hpp>
@@ -138,7 +139,7 @@ void exchange_state(File& file, State& state) {
 }
 
 template <std::same_as<training_state> State>
-void save_checkpoint(const State& state, const std::filesystem::path& path) {
+void save_checkpoint(const State& state, const std::string& path) {
   checkpoint_writer writer;
   State copy = state;
   exchange_state(writer, copy);
@@ -170,7 +171,7 @@ inline std::span<const std::byte> checked_checkpoint(std::span<const std::byte> 
 
 // Reads into a state of the same run; it is of no use if this throws.
 template <std::same_as<training_state> State>
-void load_checkpoint(State& state, index_t steps_per_epoch, const std::filesystem::path& path) {
+void load_checkpoint(State& state, index_t steps_per_epoch, const std::string& path) {
   const mapped_file file(path);
   try {
     checkpoint_reader reader(checked_checkpoint(file.bytes()));
@@ -182,7 +183,7 @@ void load_checkpoint(State& state, index_t steps_per_epoch, const std::filesyste
                               state.epochs_since_best >= 0,
                           "has a schedule that cannot be");
   } catch (const format_error& reason) {
-    throw format_error(text(path.string(), ": ", reason.what()));
+    throw format_error(text(path, ": ", reason.what()));
   }
 }
 

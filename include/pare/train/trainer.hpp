@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include <pare/train/checkpoint.hpp>
 #include <pare/train/training_engine.hpp>
@@ -48,11 +49,11 @@ class trainer {
   std::vector<layer_quantization> quantization() const;
 
   // Writes everything that the run needs to go on, between two epochs. Throws io_error.
-  void save(const std::filesystem::path& file) const;
+  void save(const std::string& file) const;
 
   // Goes on where a run of the same model, data and options was saved: what follows is the same to the last bit. Throws
   // io_error, and format_error for a file that is damaged or of a run that does not fit; the run is as before then.
-  void resume(const std::filesystem::path& file);
+  void resume(const std::string& file);
 
  private:
   static training_options checked(const Model& model, const dataset& data, training_options options);
@@ -119,12 +120,12 @@ std::vector<layer_quantization> trainer<Model>::quantization() const {
 }
 
 template <std::same_as<mlp> Model>
-void trainer<Model>::save(const std::filesystem::path& file) const {
+void trainer<Model>::save(const std::string& file) const {
   detail::save_checkpoint(*state_, file);
 }
 
 template <std::same_as<mlp> Model>
-void trainer<Model>::resume(const std::filesystem::path& file) {
+void trainer<Model>::resume(const std::string& file) {
   state saved = *state_;
   detail::load_checkpoint(saved, steps_per_epoch(data_->samples(), options_.batch_size), file);
   *state_ = std::move(saved);
