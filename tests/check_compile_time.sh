@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # check_compile_time.sh LIMIT_MB LIMIT_RATIO COMPILER ARGUMENTS...: that compiling compile_time/program.cpp takes at most
 # so many megabytes, and at most so many times as long as a file that only includes <Eigen/Core>: machines differ in
-# seconds. Both are compiled in turn, and the least ratio of three rounds counts.
+# seconds. Both are compiled in turn, and the least ratio of five rounds counts.
 set -euo pipefail
 folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 megabytes=$1 ratio=$2
@@ -16,7 +16,7 @@ compile() {
     awk -v name="$1" '{ print name, $1 + $2, $3 }' "$spent"
 }
 command=("$@")
-runs=$(for _ in 1 2 3; do
+runs=$(for _ in 1 2 3 4 5; do
   compile program "$folder/compile_time/program.cpp" || exit
   compile eigen "$folder/compile_time/eigen.cpp" || exit
 done)

@@ -139,13 +139,13 @@ TEST_CASE("every batch and every shape around the edges of tiles gives the bits 
 }
 
 TEST_CASE("rows and batches longer than what is decoded or summed up at once give the bits of the reference") {
-  const Eigen::MatrixXf x = gaussian(1100, 70, 16);
+  const Eigen::MatrixXf x = gaussian(1100, 135, 16);
   Eigen::MatrixXf w = gaussian_third_zero(17, 1100, 17);
   // A block without nonzeros, one full of them and rows of all kinds.
   w.block(0, 256, 17, 256).setZero();
   w.block(0, 512, 16, 256).setOnes();
   w.row(3).setZero();
-  const std::vector<index_t> batches = {1, 7, 65, 70};
+  const std::vector<index_t> batches = {1, 7, 65, 70, 135};
   for (const packed_matrix& m : dense_formats(w)) check_multiply(m, x, batches);
   for (const index_t group_size : {352, 1100})
     for (const int bits : {4, 6, 8})
@@ -169,8 +169,8 @@ TEST_CASE("the largest codes and inputs do not saturate") {
       check_multiply(pack(alternating), x, {5});
       if (bits == 1 || s != scheme::symmetric) continue;
       for (const encoding as : {encoding::sparse, encoding::very_sparse}) {
-        check_multiply(pack(alternating, as), x, {5});
-        check_multiply(pack(made_up(16, 70, bits, s, 0, [&](index_t, index_t) { return 0; }), as), x, {5});
+        check_multiply(pack(alternating, as), x, {1, 5});
+        check_multiply(pack(made_up(16, 70, bits, s, 0, [&](index_t, index_t) { return 0; }), as), x, {1, 5});
       }
     }
   for (const int level : {-127, 127}) {
@@ -189,6 +189,13 @@ TEST_CASE("sums over the longest group stay within 32 bits") {
       check_multiply(pack(q), x, {1});
     }
   }
+  // Codes in the upper half of a byte are added up 16-fold; positions in more blocks than a list of them holds.
+  for (const int code : {0, 15})
+    for (const encoding as : {encoding::codes, encoding::sparse, encoding::very_sparse}) {
+      const auto q = made_up(1, 32768, 4, scheme::symmetric, 0, [=](index_t, index_t) { return code; });
+      for (const float sign : {1.0f, -1.0f})
+        check_multiply(pack(q, as), Eigen::MatrixXf::Constant(32768, 2, sign), {1, 2});
+    }
 }
 
 TEST_CASE("a group longer than 32768 columns gives the bits of the reference") {

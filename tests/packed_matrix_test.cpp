@@ -239,8 +239,12 @@ TEST_CASE("a sparse matrix with any bytes for codes and positions is refused, or
     Eigen::MatrixXf y(m.rows(), 5);
     for (const auto inputs : {pare::precision::int8, pare::precision::float32}) {
       multiply(other, x, y, {.inputs = inputs});
-      for (index_t row = 0; row < m.rows(); ++row)
-        wrong += y(row, 4) != pare::detail::reference_row(other, row).output(x.col(4).data(), 0, inputs);
+      Eigen::VectorXf alone(m.rows());
+      multiply(other, x.col(4), alone, {.inputs = inputs});
+      for (index_t row = 0; row < m.rows(); ++row) {
+        const float expected = pare::detail::reference_row(other, row).output(x.col(4).data(), 0, inputs);
+        wrong += y(row, 4) != expected || alone[row] != expected;
+      }
     }
   }
   CHECK(accepted > 0);

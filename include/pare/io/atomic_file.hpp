@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <span>
 #include <string>
+#include <utility>
 
 #include <pare/io/file_descriptor.hpp>
 
@@ -44,7 +45,8 @@ class atomic_file {
  private:
   // With the slash at its end.
   std::string folder() const {
-    return target_.find('/') == std::string::npos ? "./" : target_.substr(0, target_.rfind('/') + 1);
+    const std::size_t slash = target_.rfind('/');
+    return slash == std::string::npos ? "./" : target_.substr(0, slash + 1);
   }
 
   file_descriptor open_temporary() {
@@ -54,11 +56,11 @@ class atomic_file {
     require<io_error>(!there || S_ISREG(status.st_mode), target_, ": is there and is not a regular file");
     static std::atomic<unsigned> counter{0};
     for (;;) {
-      const std::string name = text(folder(), ".pare-", ::getpid(), '-', counter++, ".tmp");
+      std::string name = text(folder(), ".pare-", ::getpid(), '-', counter++, ".tmp");
       file_descriptor file(name, O_WRONLY | O_CREAT | O_EXCL);
       require_done(bool(file) || errno == EEXIST, target_, "cannot be created");
       if (!file) continue;
-      temporary_ = name;
+      temporary_ = std::move(name);
       return file;
     }
   }

@@ -27,7 +27,7 @@ class block_list {
   template <index_t BlockSteps>
   index_t fill(index_t& block, index_t blocks, index_t first) {
     constexpr index_t units = BlockSteps / least_block_steps;
-    const index_t most = (most_steps - first) / BlockSteps;
+    const index_t most = (capacity - first) / BlockSteps;
     const index_t count = blocks - block < most ? blocks - block : most;
     const std::byte* const counts = next_count_;
     constexpr std::uint64_t in_each = in_each_byte(units);
@@ -52,11 +52,11 @@ class block_list {
   }
 
  private:
-  static constexpr index_t most_steps = 256 * least_block_steps;
+  static constexpr index_t capacity = 256 * least_block_steps;
   index_t block_steps_;
   const std::byte* next_count_;
   const std::byte* counts_end_;
-  std::uint8_t at_[most_steps];
+  std::uint8_t at_[capacity];
 };
 
 }  // namespace pare::detail

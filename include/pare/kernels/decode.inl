@@ -51,9 +51,10 @@ inline void read_lines(const std::byte* from, const std::byte* to) {
 // How far ahead weights are asked for, in bytes.
 inline constexpr index_t prefetch_distance = 4096;
 
-template <int Bits>
-PARE_INLINE void prefetch_chunk(const std::byte* planes) {
-  for (index_t line = 0; line < chunk_bytes(Bits, chunk_steps); line += 64) prefetch(planes + line + prefetch_distance);
+template <index_t Bytes>
+PARE_INLINE void prefetch_lines(const std::byte* at) {
+  PARE_UNROLL
+  for (index_t line = 0; line < Bytes; line += 64) prefetch(at + line + prefetch_distance);
 }
 
 // ---- To bytes: plane after plane, with as little code as can be.

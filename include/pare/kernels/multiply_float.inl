@@ -179,7 +179,8 @@ PARE_INLINE void add_every_other(f32x16 (&sums)[Tile], const float* weights, con
   }
 }
 
-// Samples that go over the panels together: the more, the less often codes become floats.
+// Samples that go over the panels together: the more, the less often codes become floats. Their inputs need not fit the
+// second-level cache.
 inline constexpr index_t float_slice = 128;
 
 // Adds the steps of a range, whose weights are [steps · 4][16], to the samples of a tile: in each group even and odd

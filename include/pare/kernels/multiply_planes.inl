@@ -12,15 +12,17 @@ constexpr index_t steps_per_run(int bits) {
   return steps;
 }
 
-// Steps that the loop of a tile takes at a time: a chunk, or where that would be many instructions those of one vector.
+// Steps that the loop of a tile takes at a time: a chunk, or where that would be many instructions those of one vector
+// of codes, of 8 bits of four.
 template <int Bits, int Tile>
 inline constexpr int steps_at_once =
     Tile > 1 && !sums_start_in_16_bits && planes_of(Bits).count == 1 ? (Bits == 8 ? 4 : 8 / Bits) : chunk_steps;
 
 // Adds the first steps of a chunk of each panel to sums of a tile, whose inputs at the first step are x[b] + col.
 template <int Bits, int Panels, int Tile, int... Step>
-PARE_INLINE void add_steps(i32x16 (&dots)[Panels][Tile], const std::byte* const (&planes)[Panels],
-                           const std::int8_t* const (&x)[Tile], index_t col, std::integer_sequence<int, Step...>) {
+PARE_INLINE void add_decoded_steps(i32x16 (&dots)[Panels][Tile], const std::byte* const (&planes)[Panels],
+                                   const std::int8_t* const (&x)[Tile], index_t col,
+                                   std::integer_sequence<int, Step...>) {
   constexpr index_t run = steps_per_run(Bits);
   run_sums runs[Panels][Tile];
   // Those of a single sample are summed up apart, so as not to wait for the one before.
@@ -100,8 +102,9 @@ template <int Bits, int Tile, int... Panel>
       index_t left = group + 1 == layout.groups ? layout.last_group_steps : layout.group_steps;
       constexpr int steps = steps_at_once<Bits, Tile>;
       for (; left >= steps; left -= steps) {
-        if constexpr (Tile > 1 && Bits < 8) (prefetch(planes[Panel] + prefetch_distance), ...);
-        add_steps<Bits>(dots, planes, inputs.x, col, std::make_integer_sequence<int, steps>{});
+        // Of 8 bits so much is read that what fetches ahead by itself does better.
+        if constexpr (Tile > 1 && Bits < 8) (prefetch_lines<chunk_bytes(Bits, steps)>(planes[Panel]), ...);
+        add_decoded_steps<Bits>(dots, planes, inputs.x, col, std::make_integer_sequence<int, steps>{});
         ((planes[Panel] += chunk_bytes(Bits, steps)), ...);
         col += steps * step_cols;
       }

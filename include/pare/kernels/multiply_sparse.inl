@@ -78,8 +78,8 @@ struct listed_sums {
 
   PARE_INLINE void clear() { codes[0] = codes[1] = zeros[0] = zeros[1] = splat_int(0); }
   template <int Half, class X>
-  PARE_INLINE void add_step(const u8x64& step_codes, const X& x) {
-    codes[Half] = dot(codes[Half], step_codes, x);
+  PARE_INLINE void add_step(const u8x64& of_step, const X& x) {
+    codes[Half] = dot(codes[Half], of_step, x);
     zeros[Half] = dot(zeros[Half], splat_code(Half == 0 ? 8 : 128), x);
   }
   PARE_INLINE i32x16 total() const { return add(sub(codes[0], zeros[0]), shift_right<4>(sub(codes[1], zeros[1]))); }

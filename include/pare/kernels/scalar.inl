@@ -1,9 +1,9 @@
 // The vocabulary in plain C++: what every word means. Included inside the region and namespace of its instruction set.
 
 inline constexpr bool decodes_in_registers = false;
-inline constexpr bool decodes_listed = false;
-inline constexpr int int8_tile = 1;    // samples that a multiply takes at once
-inline constexpr int int8_panels = 1;  // and panels
+inline constexpr bool decodes_listed = false;  // a single sample of listed codes, in registers
+inline constexpr int int8_tile = 1;            // samples that a multiply takes at once
+inline constexpr int int8_panels = 1;          // and panels
 inline constexpr int float_tile = 1;
 inline constexpr int largest_run_code = 255;  // that dot_run takes
 

@@ -1,7 +1,7 @@
 // How a batch goes over a panel: codes are decoded once, a run of steps at a time, and every run is multiplied with
 // tiles of samples while it is in the first-level cache. What a sample has summed up so far waits in memory.
 
-// Samples that go over the panels together: their inputs stay in the second-level cache.
+// Samples that go over the panels together: their inputs of 8 bits stay in the second-level cache.
 inline constexpr index_t slice_samples = 64;
 
 // Calls visit(tile, first) for tiles that cover `samples`; the number of samples in one is a constant, Tile or 1. A

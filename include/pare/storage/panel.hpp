@@ -131,7 +131,7 @@ constexpr index_t listed_bytes(const packed_format& format, index_t steps) {
   return positions + planes_bytes(format.bits, steps);
 }
 
-// Where the planes of the chunk lie that a step of positions and codes belongs to, from the start of the values.
+// Where positions and codes of the chunk lie that a step of them belongs to, from the start of the values.
 struct listed_chunk {
   index_t positions_at, codes_at;
   index_t steps;  // of the chunk

@@ -65,7 +65,7 @@ constexpr std::ptrdiff_t planes_bytes(int bits, std::ptrdiff_t steps) {
   return steps / chunk_steps * chunk_bytes(bits, chunk_steps) + chunk_bytes(bits, steps % chunk_steps);
 }
 
-// Calls visit(byte offset, bit, width, low_bit) for each plane's vector that holds `step`, in a run of `steps` steps.
+// Calls visit(byte offset, bit, plane) for each plane's vector that holds `step`, in a run of `steps` steps.
 template <class Visit>
 constexpr void for_each_plane(int bits, std::ptrdiff_t steps, std::ptrdiff_t step, Visit&& visit) {
   const std::ptrdiff_t chunk = step / chunk_steps;
