@@ -1,7 +1,6 @@
 // Tables of comma-separated numbers. Opt-in, but needs nothing beyond the library; csv_dataset.hpp makes data sets.
 #pragma once
 
-#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,12 +35,12 @@ struct csv_table {
 // read; format_error naming line and field, from 1, for a field that is not a number finite in float, a line with
 // another number of fields than the first, more than a million fields, or no line at all; value_error for a separator
 // that is not one of , ; | and tab.
-csv_table read_csv(const std::filesystem::path& file, const csv_options& options = {});
+csv_table read_csv(const std::string& file, const csv_options& options = {});
 
 // Writes the shortest digits that read_csv turns into the same bits. The file appears whole or not at all. Throws
 // io_error; shape_error for an empty table and unless there is a name for each column or none at all; value_error for a
 // number that is not finite, a name that holds the end of a line, a separator as above.
-void save_csv(const csv_table& table, const std::filesystem::path& file, char separator = ',');
+void save_csv(const csv_table& table, const std::string& file, char separator = ',');
 
 namespace detail {
 
@@ -148,10 +147,9 @@ inline void append_numbers(std::string& out, std::span<const float> values, char
 
 }  // namespace detail
 
-inline csv_table read_csv(const std::filesystem::path& path, const csv_options& options) {
+inline csv_table read_csv(const std::string& file, const csv_options& options) {
   if (options.separator != '\0') detail::require_separator(options.separator);
-  const detail::mapped_file mapped(path);
-  const std::string file = path.string();
+  const detail::mapped_file mapped(file);
   const std::string_view content(reinterpret_cast<const char*>(mapped.bytes().data()), mapped.bytes().size());
   detail::csv_lines lines(content);
   detail::csv_line line;
@@ -170,7 +168,7 @@ inline csv_table read_csv(const std::filesystem::path& path, const csv_options& 
   return table;
 }
 
-inline void save_csv(const csv_table& table, const std::filesystem::path& path, char separator) {
+inline void save_csv(const csv_table& table, const std::string& path, char separator) {
   const auto& values = table.values;
   detail::require_separator(separator);
   detail::require<shape_error>(values.size() > 0, "the table is [", values.rows(), ", ", values.cols(),

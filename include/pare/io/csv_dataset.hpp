@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <string>
 #include <variant>
 
 #include <pare/io/csv.hpp>
@@ -17,16 +19,16 @@ using csv_column = std::variant<last_column, index_t, std::string>;
 // A data set named after the file, with labels from one column and the features from all others. Classes are counted up
 // to the largest label. Throws what read_csv throws, value_error for a column that is not there, and format_error,
 // naming the line, for a label that is not a whole number from 0 to 2^24 - 1.
-dataset load_csv_labels(const std::filesystem::path& file, const csv_column& label = last_column{},
+dataset load_csv_labels(const std::string& file, const csv_column& label = last_column{},
                         const csv_options& options = {});
 
 // The same with targets from the columns listed, in that order. Throws value_error also for a column listed twice.
-dataset load_csv_targets(const std::filesystem::path& file, const std::vector<csv_column>& targets = {last_column{}},
+dataset load_csv_targets(const std::string& file, const std::vector<csv_column>& targets = {last_column{}},
                          const csv_options& options = {});
 
 // Writes the features as x0, x1, ... and behind them the labels as label, or the targets as y0, y1, ... Errors as for
 // save_csv of a table and validate(data).
-void save_csv(const dataset& data, const std::filesystem::path& file, char separator = ',');
+void save_csv(const dataset& data, const std::string& file, char separator = ',');
 
 namespace detail {
 
@@ -66,7 +68,7 @@ struct parted_columns {
 };
 
 // The line of the file that a row of the table stands in.
-inline std::uint64_t line_of_row(const std::filesystem::path& path, bool has_header, std::size_t row) {
+inline std::uint64_t line_of_row(const std::string& path, bool has_header, std::size_t row) {
   const mapped_file mapped(path);
   csv_lines lines({reinterpret_cast<const char*>(mapped.bytes().data()), mapped.bytes().size()});
   csv_line line;
@@ -76,40 +78,39 @@ inline std::uint64_t line_of_row(const std::filesystem::path& path, bool has_hea
 
 }  // namespace detail
 
-inline dataset load_csv_labels(const std::filesystem::path& path, const csv_column& column,
-                               const csv_options& options) {
+inline dataset load_csv_labels(const std::string& path, const csv_column& column, const csv_options& options) {
   const csv_table table = read_csv(path, options);
-  const index_t label = detail::column_number(table, column, path.string());
+  const index_t label = detail::column_number(table, column, path);
   detail::parted_columns columns(table, {label});
-  dataset data{std::move(columns.others), {}, 0, path.stem().string()};
+  dataset data{std::move(columns.others), {}, 0, std::filesystem::path(path).stem().string()};
   data.labels.reserve(static_cast<std::size_t>(data.samples()));
   for (const float value : columns.listed.row(0)) {
     constexpr float limit = 1 << 24;
     if (!(value >= 0.0f && value < limit && value == std::floor(value)))
-      throw format_error(detail::text(
-          path.string(), ": line ", detail::line_of_row(path, !table.names.empty(), data.labels.size()), ", field ",
-          label + 1, ": ", value, " is not a label, must be a whole number from 0 to 16777215"));
+      throw format_error(
+          detail::text(path, ": line ", detail::line_of_row(path, !table.names.empty(), data.labels.size()), ", field ",
+                       label + 1, ": ", value, " is not a label, must be a whole number from 0 to 16777215"));
     data.labels.push_back(static_cast<int>(value));
     data.classes = std::max(data.classes, data.labels.back() + 1);
   }
   return data;
 }
 
-inline dataset load_csv_targets(const std::filesystem::path& path, const std::vector<csv_column>& targets,
+inline dataset load_csv_targets(const std::string& path, const std::vector<csv_column>& targets,
                                 const csv_options& options) {
   const csv_table table = read_csv(path, options);
   std::vector<index_t> numbers;
   for (const csv_column& column : targets) {
-    const index_t number = detail::column_number(table, column, path.string());
-    detail::require<value_error>(std::find(numbers.begin(), numbers.end(), number) == numbers.end(), path.string(),
-                                 ": column ", number, " is listed twice");
+    const index_t number = detail::column_number(table, column, path);
+    detail::require<value_error>(std::find(numbers.begin(), numbers.end(), number) == numbers.end(), path, ": column ",
+                                 number, " is listed twice");
     numbers.push_back(number);
   }
   detail::parted_columns columns(table, numbers);
-  return {std::move(columns.others), {}, 0, path.stem().string(), std::move(columns.listed)};
+  return {std::move(columns.others), {}, 0, std::filesystem::path(path).stem().string(), std::move(columns.listed)};
 }
 
-inline void save_csv(const dataset& data, const std::filesystem::path& path, char separator) {
+inline void save_csv(const dataset& data, const std::string& path, char separator) {
   validate(data);
   csv_table table;
   for (index_t i = 0; i < data.features(); ++i) table.names.push_back(detail::text('x', i));

@@ -19,23 +19,22 @@ namespace pare {
 // word of a header.
 
 // Images of unsigned bytes [samples, rows, cols] as columns [rows cols, samples], pixel / 255.
-Eigen::MatrixXf read_idx_images(const std::filesystem::path& file);
+Eigen::MatrixXf read_idx_images(const std::string& file);
 
 // Labels, unsigned bytes [samples].
-std::vector<int> read_idx_labels(const std::filesystem::path& file);
+std::vector<int> read_idx_labels(const std::string& file);
 
 // Training and test set from a folder with train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
 // t10k-labels-idx1-ubyte, each with or without .gz; named after the folder. Classes are counted up to the largest
 // label. Also throws format_error when images and labels differ in number, or training and test images in size.
-dataset_split load_idx_folder(const std::filesystem::path& folder);
+dataset_split load_idx_folder(const std::string& folder);
 
 namespace detail {
 
 // Reads a plain or gzipped file from the beginning.
 class gzip_reader {
  public:
-  explicit gzip_reader(const std::filesystem::path& path)
-      : name_(path.string()), file_(gzopen(name_.c_str(), "rb"), gzclose) {
+  explicit gzip_reader(const std::string& path) : name_(path), file_(gzopen(name_.c_str(), "rb"), gzclose) {
     require<io_error>(file_ != nullptr, name_, ": cannot be opened");
   }
 
@@ -98,7 +97,7 @@ inline std::uint64_t idx_size(const gzip_reader& file, const std::vector<std::ui
   return product;
 }
 
-inline idx_bytes read_idx(const std::filesystem::path& path, std::size_t rank) {
+inline idx_bytes read_idx(const std::string& path, std::size_t rank) {
   constexpr std::uint64_t chunk = 1 << 20;
   gzip_reader file(path);
   idx_bytes result{read_idx_header(file, rank), {}};
@@ -120,24 +119,24 @@ inline idx_bytes read_idx(const std::filesystem::path& path, std::size_t rank) {
 }
 
 // The file itself, or else the one with .gz.
-inline std::filesystem::path idx_path(const std::filesystem::path& folder, const std::string& name) {
+inline std::string idx_path(const std::string& folder, const std::string& name) {
   for (const char* suffix : {"", ".gz"})
-    if (std::filesystem::exists(folder / (name + suffix))) return folder / (name + suffix);
-  throw io_error(text((folder / name).string(), ": not there, neither plain nor with .gz"));
+    if (const auto file = std::filesystem::path(folder) / (name + suffix); std::filesystem::exists(file)) return file;
+  throw io_error(text((std::filesystem::path(folder) / name).string(), ": not there, neither plain nor with .gz"));
 }
 
-inline dataset load_idx_pair(const std::filesystem::path& folder, const std::string& part) {
-  const std::filesystem::path images = idx_path(folder, part + "-images-idx3-ubyte");
-  const std::filesystem::path labels = idx_path(folder, part + "-labels-idx1-ubyte");
+inline dataset load_idx_pair(const std::string& folder, const std::string& part) {
+  const std::string images = idx_path(folder, part + "-images-idx3-ubyte");
+  const std::string labels = idx_path(folder, part + "-labels-idx1-ubyte");
   dataset data{read_idx_images(images), read_idx_labels(labels), 0, {}};
-  require<format_error>(data.labels.size() == static_cast<std::size_t>(data.samples()), images.string(), ": ",
-                        data.samples(), " images, but ", labels.string(), " has ", data.labels.size(), " labels");
+  require<format_error>(data.labels.size() == static_cast<std::size_t>(data.samples()), images, ": ", data.samples(),
+                        " images, but ", labels, " has ", data.labels.size(), " labels");
   return data;
 }
 
 }  // namespace detail
 
-inline Eigen::MatrixXf read_idx_images(const std::filesystem::path& file) {
+inline Eigen::MatrixXf read_idx_images(const std::string& file) {
   const detail::idx_bytes images = detail::read_idx(file, 3);
   using matrix = Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic>;
   const auto samples = static_cast<index_t>(images.extents[0]);
@@ -145,20 +144,19 @@ inline Eigen::MatrixXf read_idx_images(const std::filesystem::path& file) {
   return Eigen::Map<const matrix>(images.data.data(), pixels, samples).cast<float>() / 255.0f;
 }
 
-inline std::vector<int> read_idx_labels(const std::filesystem::path& file) {
+inline std::vector<int> read_idx_labels(const std::string& file) {
   const detail::idx_bytes labels = detail::read_idx(file, 1);
   return {labels.data.begin(), labels.data.end()};
 }
 
-inline dataset_split load_idx_folder(const std::filesystem::path& folder) {
+inline dataset_split load_idx_folder(const std::string& folder) {
   dataset_split data{detail::load_idx_pair(folder, "train"), detail::load_idx_pair(folder, "t10k")};
-  detail::require<format_error>(data.train.features() == data.test.features(), folder.string(),
-                                ": training images have ", data.train.features(), " pixels, test images ",
-                                data.test.features());
+  detail::require<format_error>(data.train.features() == data.test.features(), folder, ": training images have ",
+                                data.train.features(), " pixels, test images ", data.test.features());
   int largest = -1;
   for (const dataset* part : {&data.train, &data.test})
     for (const int label : part->labels) largest = std::max(largest, label);
-  const std::filesystem::path trimmed = folder.has_filename() ? folder : folder.parent_path();
+  const std::filesystem::path path = folder, trimmed = path.has_filename() ? path : path.parent_path();
   for (dataset* part : {&data.train, &data.test}) {
     part->classes = largest + 1;
     part->name = trimmed.filename().string();

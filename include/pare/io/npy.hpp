@@ -31,24 +31,24 @@ struct npy_array {
 // Numbers of any integer type, float16, float32, float64 or bool (0 and 1), of either byte order, in C or Fortran
 // order, rounded to float. Throws io_error for a file that cannot be read; format_error for one that is not a whole
 // NPY file, or has elements of another type; value_error for a number that is not finite in float.
-npy_array read_npy(const std::filesystem::path& file);
+npy_array read_npy(const std::string& file);
 
 // A data set named after the first file, [samples, ...], whose values are taken as they are: images of bytes go from 0
 // to 255. The second holds labels, [samples] of integers, with classes counted up to the largest; or targets, [samples]
 // or [samples, outputs] of floats. Throws what read_npy throws, shape_error for other shapes or unless both have as
 // many samples, and value_error for a label outside [0, 2^31 - 2].
-dataset load_npy(const std::filesystem::path& inputs, const std::filesystem::path& outputs);
+dataset load_npy(const std::string& inputs, const std::string& outputs);
 
 // Writes a tensor in C order: 64-bit floats as they are, others in 32 bits. The file appears whole or not at all.
 // Throws io_error.
 template <tensor_like X>
-void save_npy(const X& x, const std::filesystem::path& file);
+void save_npy(const X& x, const std::string& file);
 
 // Writes whole numbers [size], such as labels, in 32 bits.
-void save_npy(const std::vector<int>& numbers, const std::filesystem::path& file);
+void save_npy(const std::vector<int>& numbers, const std::string& file);
 
 // Writes a data set as load_npy reads it. Throws what validate(data) throws.
-void save_npy(const dataset& data, const std::filesystem::path& inputs, const std::filesystem::path& outputs);
+void save_npy(const dataset& data, const std::string& inputs, const std::string& outputs);
 
 namespace detail {
 
@@ -158,33 +158,32 @@ inline std::string npy_head(std::string_view type, std::span<const index_t> shap
 
 }  // namespace detail
 
-inline npy_array read_npy(const std::filesystem::path& path) {
+inline npy_array read_npy(const std::string& path) {
   const detail::mapped_file mapped(path);
-  return detail::read_npy_array(detail::parse_npy(mapped.bytes(), path.string()), path.string());
+  return detail::read_npy_array(detail::parse_npy(mapped.bytes(), path), path);
 }
 
-inline dataset load_npy(const std::filesystem::path& inputs, const std::filesystem::path& outputs) {
+inline dataset load_npy(const std::string& inputs, const std::string& outputs) {
   const npy_array samples = read_npy(inputs);
-  detail::require<shape_error>(!samples.shape.empty(), inputs.string(), ": is one number, not samples");
-  dataset data{samples.values.transpose(), {}, 0, inputs.stem().string()};
+  detail::require<shape_error>(!samples.shape.empty(), inputs, ": is one number, not samples");
+  dataset data{samples.values.transpose(), {}, 0, std::filesystem::path(inputs).stem().string()};
   const detail::mapped_file mapped(outputs);
-  const std::string file = outputs.string();
-  const detail::npy_content content = detail::parse_npy(mapped.bytes(), file);
+  const detail::npy_content content = detail::parse_npy(mapped.bytes(), outputs);
   const index_t count = content.shape.empty() ? 1 : content.shape[0];
-  detail::require<shape_error>(count == data.samples(), inputs.string(), ": ", data.samples(), " samples, but ", file,
+  detail::require<shape_error>(count == data.samples(), inputs, ": ", data.samples(), " samples, but ", outputs,
                                " has ", count);
   if (content.type[0] != 'f') {
-    detail::read_npy_labels(content, file, data);
+    detail::read_npy_labels(content, outputs, data);
     return data;
   }
-  detail::require<shape_error>(content.shape.size() == 1 || content.shape.size() == 2, file, ": targets have rank ",
+  detail::require<shape_error>(content.shape.size() == 1 || content.shape.size() == 2, outputs, ": targets have rank ",
                                content.shape.size(), ", must have 1 or 2");
-  data.targets = detail::read_npy_array(content, file).values.transpose();
+  data.targets = detail::read_npy_array(content, outputs).values.transpose();
   return data;
 }
 
 template <tensor_like X>
-void save_npy(const X& x, const std::filesystem::path& path) {
+void save_npy(const X& x, const std::string& path) {
   using value_type = compute_t<detail::element_of<X>>;
   const auto matrix = as_matrix(x);
   std::size_t rank = detail::adaptor_of<X>::rank;
@@ -205,7 +204,7 @@ void save_npy(const X& x, const std::filesystem::path& path) {
   file.commit();
 }
 
-inline void save_npy(const std::vector<int>& numbers, const std::filesystem::path& path) {
+inline void save_npy(const std::vector<int>& numbers, const std::string& path) {
   static_assert(sizeof(int) == 4);
   const index_t size = static_cast<index_t>(numbers.size());
   const std::string head = detail::npy_head("<i4", std::span(&size, 1));
@@ -215,7 +214,7 @@ inline void save_npy(const std::vector<int>& numbers, const std::filesystem::pat
   file.commit();
 }
 
-inline void save_npy(const dataset& data, const std::filesystem::path& inputs, const std::filesystem::path& outputs) {
+inline void save_npy(const dataset& data, const std::string& inputs, const std::string& outputs) {
   validate(data);
   save_npy(data.inputs.transpose(), inputs);
   if (data.classes > 0)
