@@ -77,7 +77,7 @@ inline u8x64 load_codes(const std::byte* p) { return {_mm512_loadu_si512(p)}; }
 // g++ would rather load again what it knows to lie in memory: here loads are what there are too many of.
 inline u8x64 load_kept(const std::byte* p) {
   u8x64 codes = load_codes(p);
-  asm("" : "+v"(codes.v));
+  __asm__("" : "+v"(codes.v));
   return codes;
 }
 inline void store_codes(std::byte* p, u8x64 a) { _mm512_storeu_si512(p, a.v); }

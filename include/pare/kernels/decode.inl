@@ -37,8 +37,12 @@ PARE_INLINE u8x64 decode_step(const chunk_planes<Bits>& chunk) {
 PARE_INLINE u8x64 join_position(const u8x64& a, const u8x64& b, const u8x64& c) {
   return bit_or(bit_or(field<6, 2, 0>(a), field<6, 2, 2>(b)), field<6, 2, 4>(c));
 }
-PARE_INLINE u8x64 join_position(const std::byte* vectors) {
-  return join_position(load_codes(vectors), load_codes(vectors + step_codes), load_codes(vectors + 2 * step_codes));
+// The positions of a step of a chunk, of 6 bits with any bits above them, or of 8.
+PARE_INLINE u8x64 load_position(int bits, const std::byte* positions, index_t step) {
+  if (bits == 8) return load_codes(positions + step * step_codes);
+  const std::byte* const four = positions + step / 4 * 3 * step_codes;
+  if (step % 4 < 3) return load_codes(four + step % 4 * step_codes);
+  return join_position(load_codes(four), load_codes(four + step_codes), load_codes(four + 2 * step_codes));
 }
 
 // Reads every line of [from, to), in order, and waits for none. What fetches memory ahead of a processor follows one

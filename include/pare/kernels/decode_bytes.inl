@@ -19,8 +19,6 @@ class code_reader {
       for (; out != end; ++out) *out = static_cast<std::byte>(levels_[std::to_integer<std::size_t>(*out)]);
     }
   }
-  // To be read next: codes of the same kind that lie elsewhere.
-  void move_to(const std::byte* planes) { next_ = planes; }
 
  private:
   int bits_;
@@ -30,19 +28,16 @@ class code_reader {
 
 // Writes the positions of a chunk as bytes.
 inline void write_positions(int bits, const std::byte* positions, index_t steps, std::byte* out) {
-  if (bits == 8) return void(std::memcpy(out, positions, static_cast<std::size_t>(steps * step_codes)));
-  for (index_t s = 0; s < steps; ++s, out += step_codes)
-    if (s % 4 < 3)
-      store_codes(out, field<0, 6, 0>(load_codes(positions + (s / 4 * 3 + s % 4) * step_codes)));
-    else
-      store_codes(out, join_position(positions + s / 4 * 3 * step_codes));
+  const u8x64 mask = splat_code(static_cast<std::uint8_t>((1 << bits) - 1));
+  for (index_t s = 0; s < steps; ++s)
+    store_codes(out + s * step_codes, field(load_position(bits, positions, s), 0, mask));
 }
 
 // What a panel of an encoding with positions lists, decoded some steps at a time: weights minus zero, and positions.
 class listed_steps {
  public:
   listed_steps(const packed_matrix& w, index_t panel)
-      : listed_steps(w, w.panel(panel) + w.layout().values_at, steps_of(w.panel_codes(panel))) {}
+      : w_(w), next_(w.panel(panel) + w.layout().values_at), left_(steps_of(w.panel_codes(panel))) {}
 
   // How many are decoded, at least one if any are left.
   index_t ready() {
@@ -56,36 +51,26 @@ class listed_steps {
  private:
   static constexpr index_t most = 4 * chunk_steps;
 
-  listed_steps(const packed_matrix& w, const std::byte* values, index_t steps)
-      : zero_(static_cast<std::uint8_t>(zero_level(w.format()))),
-        left_(steps),
-        next_(values),
-        position_bits_(position_bits(w.format().encoding)),
-        bits_(w.format().bits),
-        codes_(w.format(), values, w.levels()) {}
-
   void decode() {
+    const packed_format& format = w_.format();
+    const int bits = position_bits(format.encoding);
     decoded_ = left_ < most ? left_ : most;
     left_ -= decoded_;
     at_ = 0;
     for (index_t begin = 0; begin < decoded_; begin += chunk_steps) {
       const index_t steps = decoded_ - begin < chunk_steps ? decoded_ - begin : chunk_steps;
-      write_positions(position_bits_, next_, steps, positions_ + begin * step_codes);
-      next_ += positions_bytes(position_bits_, steps);
-      codes_.move_to(next_);
-      codes_.read(steps, weights_ + begin * step_codes);
-      next_ += chunk_bytes(bits_, steps);
+      write_positions(bits, next_, steps, positions_ + begin * step_codes);
+      code_reader(format, next_ + positions_bytes(bits, steps), w_.levels()).read(steps, weights_ + begin * step_codes);
+      next_ += listed_bytes(format, steps);
     }
+    const auto zero = static_cast<std::uint8_t>(zero_level(format));
     for (std::byte* w = weights_; w != weights_ + decoded_ * step_codes; w += step_codes)
-      store_codes(w, subtract(load_codes(w), zero_));
+      store_codes(w, subtract(load_codes(w), zero));
   }
 
-  std::uint8_t zero_;
-  index_t left_;
+  const packed_matrix& w_;
   const std::byte* next_;
-  int position_bits_;
-  int bits_;
-  code_reader codes_;
+  index_t left_;
   index_t at_ = 0;
   index_t decoded_ = 0;
   alignas(64) std::byte weights_[most * step_codes];
@@ -195,15 +180,8 @@ void visit_decoded(Reader&& reader, const packed_matrix& w, index_t most, step_v
   }
 }
 
-// Visits all steps of a panel with their values as they lie in memory, at most `most` at a time, which are whole
-// chunks.
-inline void for_each_stored(const packed_matrix& w, index_t panel, index_t most, step_visitor visit) {
-  const std::byte* values = w.panel(panel) + w.layout().values_at;
-  for (index_t at = 0; at < w.layout().steps; at += most)
-    visit(next_steps(w, at, most), values + value_bytes(w.format(), at));
-}
-
-// The same with codes as bytes, decoded unless they are that already, or with floats.
+// Visits all steps of a panel, at most `most` at a time, which are whole chunks, with codes as bytes, decoded unless
+// they are that already, or with floats.
 inline void for_each_decoded(const packed_matrix& w, index_t panel, index_t most, step_visitor visit) {
   const packed_format& format = w.format();
   const std::byte* values = w.panel(panel) + w.layout().values_at;
@@ -214,5 +192,6 @@ inline void for_each_decoded(const packed_matrix& w, index_t panel, index_t most
     default: break;
   }
   if (format.bits < 8 || format.codebook) return visit_decoded(code_reader(format, values, w.levels()), w, most, visit);
-  for_each_stored(w, panel, most, visit);
+  for (index_t at = 0; at < w.layout().steps; at += most)
+    visit(next_steps(w, at, most), values + value_bytes(format, at));
 }

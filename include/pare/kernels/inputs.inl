@@ -9,6 +9,9 @@ inline float fold(const f32x16& sums) {
   return lane[0];
 }
 
+// The first of `count` floats, zeros behind them.
+PARE_INLINE f32x16 load_up_to(const float* x, index_t count) { return count >= 16 ? load(x) : load_first(x, count, 0); }
+
 // Calls visit(sample, group, first column, columns, first position) for each group of each sample.
 template <class Visit>
 PARE_INLINE void for_each_group(const input_arguments& a, Visit&& visit) {
@@ -31,19 +34,17 @@ inline void quantize_inputs(const input_arguments& a) noexcept {
   const i32x16 magnitude_bits = splat_int(0x7fffffff);
   for_each_group(a, [&](index_t sample, index_t group, index_t col, index_t count, index_t position) {
     const float* x = a.x + sample * a.x_stride + col;
-    const auto load_at = [&](index_t i) PARE_INLINE_LAMBDA {
-      return count - i >= 16 ? load(x + i) : load_first(x + i, count - i, 0);
-    };
     // As integers magnitudes sort like floats, and above them all NaN.
     i32x16 most = splat_int(0);
-    for (index_t i = 0; i < count; i += 16) most = max(most, bit_and(as_int(load_at(i)), magnitude_bits));
+    for (index_t i = 0; i < count; i += 16)
+      most = max(most, bit_and(as_int(load_up_to(x + i, count - i)), magnitude_bits));
     const float largest = std::bit_cast<float>(max_lanes(most));
     const bool tiny = largest < 0x1p-100f;
     const f32x16 inverse = splat(tiny ? 0.0f : 127.0f / largest);
     i32x16 sum = splat_int(0);
     std::int8_t* out = a.packed.codes + sample * a.packed.stride + position;
     for (index_t i = 0; i < count; i += 16) {
-      const f32x16 scaled = mul(load_at(i), inverse);
+      const f32x16 scaled = mul(load_up_to(x + i, count - i), inverse);
       const i32x16 codes = to_int(min(max(scaled, splat(-127)), splat(127)));
       store_s8(out + i, codes);
       sum = add(sum, codes);
@@ -62,7 +63,7 @@ inline void pack_inputs(const input_arguments& a) noexcept {
     float* out = a.packed.values + sample * a.packed.stride + position;
     f32x16 sum = splat(0);
     for (index_t i = 0; i < count; i += 16) {
-      const f32x16 values = load_first(x + i, count - i, 0);
+      const f32x16 values = load_up_to(x + i, count - i);
       store(out + i, values);
       sum = add(sum, values);
     }

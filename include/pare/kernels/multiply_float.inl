@@ -35,6 +35,15 @@ struct code_columns {
   }
 };
 
+inline constexpr std::byte first_16[16] = {std::byte{0},  std::byte{1},  std::byte{2},  std::byte{3},
+                                           std::byte{4},  std::byte{5},  std::byte{6},  std::byte{7},
+                                           std::byte{8},  std::byte{9},  std::byte{10}, std::byte{11},
+                                           std::byte{12}, std::byte{13}, std::byte{14}, std::byte{15}};
+// What codes of so many bits stand for, up to a scale, by 4 bits of which those above the code may be anything.
+inline f32x16 level_values(int bits, const i32x16& zeros) {
+  return to_float(sub(bit_and(load_u8(first_16), splat_int((1 << bits) - 1)), zeros));
+}
+
 // Codes below 16 with the same zero everywhere, by a table of what they stand for.
 struct small_code_columns {
   static constexpr index_t step_bytes = step_codes;
@@ -42,17 +51,12 @@ struct small_code_columns {
   f32x16 values;
 
   small_code_columns(const group_parameters& parameters, index_t group, const std::byte* from)
-      : codes(from), values(to_float(sub(load_u8(first_16), parameters.zeros(group)))) {}
+      : codes(from), values(level_values(4, parameters.zeros(group))) {}
 
   template <int Place>
   PARE_INLINE f32x16 get(index_t step) const {
     return lookup_bits<8 * Place>(values, load_codes(codes + step * step_codes));
   }
-
-  static constexpr std::byte first_16[16] = {std::byte{0},  std::byte{1},  std::byte{2},  std::byte{3},
-                                             std::byte{4},  std::byte{5},  std::byte{6},  std::byte{7},
-                                             std::byte{8},  std::byte{9},  std::byte{10}, std::byte{11},
-                                             std::byte{12}, std::byte{13}, std::byte{14}, std::byte{15}};
 };
 
 struct float_columns {
@@ -140,9 +144,7 @@ template <int Bits>
 void multiply_one_looked_up(const multiply_arguments& a) {
   constexpr int vector_steps = 8 / Bits;
   const panel_layout& layout = a.weights->layout();
-  // A lookup takes 4 bits, whatever lies above a code of 2.
-  const i32x16 codes_found = bit_and(load_u8(small_code_columns::first_16), splat_int((1 << Bits) - 1));
-  const f32x16 values = to_float(sub(codes_found, splat_int(zero_level(a.weights->format()))));
+  const f32x16 values = level_values(Bits, splat_int(zero_level(a.weights->format())));
   for (index_t panel = a.panel_begin; panel < a.panel_end; ++panel) {
     const group_parameters parameters(*a.weights, panel);
     const std::byte* planes = a.weights->panel(panel) + layout.values_at;
@@ -151,7 +153,7 @@ void multiply_one_looked_up(const multiply_arguments& a) {
     f32x16 sum = splat(0), offset_sum = splat(0);
     for (index_t group = 0; group < layout.groups; ++group) {
       f32x16 sums[2] = {splat(0), splat(0)};
-      index_t left = group + 1 == layout.groups ? layout.last_group_steps : layout.group_steps;
+      index_t left = layout.steps_in_group(group);
       for (; left >= vector_steps; left -= vector_steps, x += vector_steps * step_cols, planes += step_codes) {
         prefetch(planes + prefetch_distance);
         look_up_vector<Bits>(values, load_codes(planes), x, sums, std::make_integer_sequence<int, vector_steps>{});

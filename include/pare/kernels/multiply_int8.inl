@@ -9,7 +9,7 @@ struct int8_state {
 
   PARE_INLINE void clear() { sum = offset_sum = splat(0); }
   PARE_INLINE void end_group(const i32x16& of_group, const f32x16& scales, float x_scale) {
-    sum = fma(to_float(of_group), mul(scales, splat(x_scale)), sum);
+    sum = add_group(sum, of_group, scales, x_scale);
   }
   PARE_INLINE f32x16 output(const group_parameters& parameters, const float* bias) const {
     return parameters.output(sum, offset_sum, bias);

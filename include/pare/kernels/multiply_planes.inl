@@ -1,17 +1,6 @@
 // The multiply of 8-bit inputs with codes in planes: they go from memory into the products by way of registers, anew
 // for every tile of samples. Groups are whole chunks, but for the end of the last one.
 
-// Whether all codes of so many bits fit runs.
-constexpr bool fits_runs(int bits) { return largest_run_code == 255 || bits < 8; }
-
-// Steps whose products of codes of so many bits add up to no more than 16 bits, in pairs: a power of two.
-constexpr index_t steps_per_run(int bits) {
-  const int largest = bits == 1 ? 2 : (1 << bits) - 1;
-  index_t steps = 64;
-  while (sums_start_in_16_bits && steps > 1 && steps * 2 * 127 * largest > 32767) steps /= 2;
-  return steps;
-}
-
 // Steps that the loop of a tile takes at a time: a chunk, or where that would be many instructions those of one vector
 // of codes, of 8 bits of four.
 template <int Bits, int Tile>
@@ -99,7 +88,7 @@ template <int Bits, int Tile, int... Panel>
         PARE_UNROLL
         for (int b = 0; b < Tile; ++b) dots[p][b] = mul(zeros, dots[p][b]);
       }
-      index_t left = group + 1 == layout.groups ? layout.last_group_steps : layout.group_steps;
+      index_t left = layout.steps_in_group(group);
       constexpr int steps = steps_at_once<Bits, Tile>;
       for (; left >= steps; left -= steps) {
         // Of 8 bits so much is read that what fetches ahead by itself does better.
@@ -119,8 +108,7 @@ template <int Bits, int Tile, int... Panel>
       for (int p = 0; p < panels; ++p) {
         const f32x16 scales = parameters[p].scales(group);
         PARE_UNROLL
-        for (int b = 0; b < Tile; ++b)
-          sums[p][b] = fma(to_float(dots[p][b]), mul(scales, splat(a.x.scales[at + b])), sums[p][b]);
+        for (int b = 0; b < Tile; ++b) sums[p][b] = add_group(sums[p][b], dots[p][b], scales, a.x.scales[at + b]);
         if (!parameters[p].has_offsets()) continue;
         const f32x16 offsets = parameters[p].offsets(group);
         PARE_UNROLL

@@ -39,8 +39,7 @@ inline void multiply_listed(const multiply_arguments& a, const listed_adders& ad
         block_list list(layout, w.panel(panel));
         for (index_t group = 0; group < layout.groups; ++group) {
           for (index_t b = 0; b < count + int8_tile - 1; ++b) states[b].dots = splat_int(0);
-          const index_t last = layout.blocks - group * layout.group_blocks;
-          const index_t blocks = last < layout.group_blocks ? last : layout.group_blocks;
+          const index_t blocks = layout.blocks_in_group(group);
           for (index_t block = 0; block < blocks;) {
             const std::int8_t* x = a.x.codes + (group * layout.group_steps + block * layout.block_steps) * step_cols;
             const index_t steps = list.fill(block, blocks);
@@ -63,13 +62,8 @@ inline void multiply_listed(const multiply_arguments& a, const listed_adders& ad
 
 // ---- One sample and codes of 4 bits, in registers from the planes to the products.
 
-// The positions of a step, of 6 bits with any bits above them, or of 8.
 template <int Cols>
-PARE_INLINE u8x64 load_position(const std::byte* positions, index_t step) {
-  if constexpr (Cols == 256) return load_codes(positions + step * step_codes);
-  const std::byte* const four = positions + step / 4 * 3 * step_codes;
-  return step % 4 < 3 ? load_codes(four + step % 4 * step_codes) : join_position(four);
-}
+inline constexpr int position_bits_of = Cols == 64 ? 6 : 8;
 
 // The sums of codes times inputs, and of zero levels times inputs: of codes in the lower and in the upper half of a
 // byte, where all is 16 times as much.
@@ -108,12 +102,12 @@ PARE_INLINE void add_one_listed(listed_sums& sums, const std::byte* positions, c
                                 const std::int8_t* x, const std::uint8_t* at, index_t step) {
   const u8x64 two = load_codes(codes + step / 2 * step_codes);
   sums.add_step<0>(field(two, static_cast<int>(step % 2 * 4), splat_code(15)),
-                   permute<Cols>(x + at[step] * unit_cols, load_position<Cols>(positions, step)));
+                   permute<Cols>(x + at[step] * unit_cols, load_position(position_bits_of<Cols>, positions, step)));
 }
 
 template <int Cols>
 void multiply_one_listed(const multiply_arguments& a) {
-  constexpr int position_bits = Cols == 64 ? 6 : 8;
+  constexpr int position_bits = position_bits_of<Cols>;
   constexpr index_t codes_at = positions_bytes(position_bits, chunk_steps);  // of a whole chunk
   const packed_matrix& w = *a.weights;
   const panel_layout& layout = w.layout();
@@ -126,8 +120,7 @@ void multiply_one_listed(const multiply_arguments& a) {
     for (index_t group = 0; group < layout.groups; ++group) {
       listed_sums sums;
       sums.clear();
-      const index_t last = layout.blocks - group * layout.group_blocks;
-      const index_t blocks = last < layout.group_blocks ? last : layout.group_blocks;
+      const index_t blocks = layout.blocks_in_group(group);
       for (index_t block = 0; block < blocks;) {
         const std::int8_t* x = a.x.codes + (group * layout.group_steps + block * layout.block_steps) * step_cols;
         index_t end = begin + list.fill<Cols / step_cols>(block, blocks, begin);
@@ -153,7 +146,7 @@ void multiply_one_listed(const multiply_arguments& a) {
           chunk += codes_at + chunk_bytes(4, chunk_steps);
         }
       }
-      sum = fma(to_float(sums.total()), mul(parameters.scales(group), splat(a.x.scales[group])), sum);
+      sum = add_group(sum, sums.total(), parameters.scales(group), a.x.scales[group]);
     }
     store(a.y + panel * panel_rows, parameters.output(sum, splat(0), a.bias + panel * panel_rows));
   }

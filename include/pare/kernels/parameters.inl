@@ -35,3 +35,8 @@ class group_parameters {
   const std::byte* unit_;
   const std::byte* first_;
 };
+
+// A sum over groups and one group more, of which the integer sums of products are given.
+PARE_INLINE f32x16 add_group(const f32x16& sum, const i32x16& dots, const f32x16& scales, float x_scale) {
+  return fma(to_float(dots), mul(scales, splat(x_scale)), sum);
+}

@@ -254,6 +254,6 @@ inline f32x16 lookup_bits(const f32x16& table, const u8x64& codes) {
     return table.lane[word >> Bit & 15];
   });
 }
-// To the first-level cache. Always inlined: g++ 12 takes a function that only prefetches for one
-// without effect and drops the call.
+// To the first-level cache. Always inlined: g++ 12 takes a function that only prefetches for one without effect and
+// drops the call.
 [[gnu::always_inline]] inline void prefetch(const void* p) { __builtin_prefetch(p); }

@@ -1,6 +1,7 @@
 // The kernels that sum up products of bytes, and the table of all kernels. A target region of its own may bring
 // instructions that functions outside of it do not have: what takes function objects is included anew.
 
+#include <pare/kernels/runs.inl>
 #include <pare/kernels/tiles.inl>
 //
 #include <pare/kernels/multiply_planes.inl>

@@ -92,6 +92,11 @@ struct panel_layout {
   constexpr index_t step_of(index_t col, index_t group_size) const {
     return col / group_size * group_steps + col % group_size / step_cols;
   }
+  constexpr index_t steps_in_group(index_t group) const { return group + 1 == groups ? last_group_steps : group_steps; }
+  constexpr index_t blocks_in_group(index_t group) const {
+    const index_t left = blocks - group * group_blocks;
+    return left < group_blocks ? left : group_blocks;
+  }
   // The first step, in the dense order, that a block covers, and how many.
   constexpr index_t block_step(index_t block) const {
     return block / group_blocks * group_steps + block % group_blocks * block_steps;
