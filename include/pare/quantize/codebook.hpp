@@ -19,35 +19,76 @@ namespace detail {
 
 #include <pare/tensor/strict_fp_begin.inl>
 
-struct weighted_value {
-  double value;
-  double weight;
-};
-
-// Lloyd's algorithm in one dimension, started from quantiles; `values` ascending. Returns the centers, ascending.
-inline std::vector<double> cluster(const std::vector<weighted_value>& values, std::size_t count) {
-  std::vector<double> centers(count, 0);
-  if (values.empty()) return centers;
-  for (std::size_t i = 0; i < count; ++i) centers[i] = values[(2 * i + 1) * values.size() / (2 * count)].value;
-  for (int iteration = 0; iteration < 100; ++iteration) {
-    bool moved = false;
-    auto begin = values.begin();
-    for (std::size_t i = 0; i < count; ++i) {
-      const double boundary = i + 1 < count ? (centers[i] + centers[i + 1]) / 2 : std::numeric_limits<double>::max();
-      double weight = 0, sum = 0;
-      for (; begin != values.end() && begin->value <= boundary; ++begin) {
-        weight += begin->weight;
-        sum += begin->weight * begin->value;
-      }
-      if (weight > 0 && sum / weight != centers[i]) {
-        centers[i] = sum / weight;
-        moved = true;
-      }
-    }
-    if (!moved) break;
+// Weighed values in units of a level, by the halves that they lie between: midpoints of levels are multiples of one
+// half.
+class level_histogram {
+ public:
+  // |value| <= 127.
+  void add(double value, double weight) {
+    sums& at = cells_[static_cast<std::size_t>(std::ceil(2 * value) + 2 * most)];
+    at.weight += weight;
+    at.first += weight * value;
+    at.second += weight * value * value;
   }
-  return centers;
-}
+
+  // The `count` levels, ascending, for which the sum of weight (value - nearest level)^2 is least: exactly, by dynamic
+  // programming over the level that comes before (Wu 1991, "Optimal quantization by matrix searching", without the
+  // matrix searching: there are only 255 levels). O(255^2 count).
+  std::vector<std::int8_t> best_levels(std::size_t count) const {
+    std::vector<sums> below(cells_.size() + 1);  // below[i]: of cells before i
+    for (std::size_t i = 0; i < cells_.size(); ++i) below[i + 1] = below[i] + cells_[i];
+    // What values above `low` halves and up to `high` halves cost at a level.
+    const auto cost = [&](int low, int high, int level) {
+      const sums between =
+          below[static_cast<std::size_t>(high + 2 * most + 1)] - below[static_cast<std::size_t>(low + 2 * most + 1)];
+      return between.second - 2 * level * between.first + level * level * between.weight;
+    };
+    if (below.back().weight == 0) return std::vector<std::int8_t>(count);
+    constexpr std::size_t levels = 2 * most + 1;
+    std::vector<double> least(levels);  // of the values up to a level, which is the last so far
+    for (int level = -most; level <= most; ++level) least[index(level)] = cost(-2 * most - 1, 2 * level, level);
+    std::vector<std::array<std::int8_t, levels>> before(count);
+    for (std::size_t i = 1; i < count; ++i) {
+      std::vector<double> next(levels, std::numeric_limits<double>::infinity());
+      for (int level = -most; level <= most; ++level)
+        for (int last = -most; last <= level; ++last) {
+          const int middle = last + level;
+          const double total = least[index(last)] + cost(2 * last, middle, last) + cost(middle, 2 * level, level);
+          if (!(total < next[index(level)])) continue;
+          next[index(level)] = total;
+          before[i][index(level)] = static_cast<std::int8_t>(last);
+        }
+      least = std::move(next);
+    }
+    int level = -most;
+    double best = std::numeric_limits<double>::infinity();
+    for (int last = -most; last <= most; ++last) {
+      const double total = least[index(last)] + cost(2 * last, 2 * most, last);
+      if (!(total < best)) continue;
+      best = total;
+      level = last;
+    }
+    std::vector<std::int8_t> result(count);
+    for (std::size_t i = count; i-- > 0; level = before[i][index(level)]) result[i] = static_cast<std::int8_t>(level);
+    return result;
+  }
+
+ private:
+  static constexpr int most = 127;
+
+  struct sums {
+    double weight = 0, first = 0, second = 0;
+    friend sums operator+(const sums& a, const sums& b) {
+      return {a.weight + b.weight, a.first + b.first, a.second + b.second};
+    }
+    friend sums operator-(const sums& a, const sums& b) {
+      return {a.weight - b.weight, a.first - b.first, a.second - b.second};
+    }
+  };
+  static std::size_t index(int level) { return static_cast<std::size_t>(level + most); }
+
+  std::array<sums, 4 * most + 1> cells_{};  // cell i: values above (i - 1) / 2 - most and up to i / 2 - most
+};
 
 // Levels that a codebook can have, or value_error.
 inline void require_valid(const codebook& book) {
@@ -160,9 +201,10 @@ inline void round_row_to_levels(std::span<const float> row_values, std::span<con
 }  // namespace detail
 
 // k-means levels for a matrix: the weights of each group, divided by its largest magnitude, clustered into 2^bits
-// levels (Lloyd's algorithm, deterministic). `importance`, a tensor of the same shape, weighs each weight's squared
-// error; empty means equal. Throws value_error for options or weights out of range, a negative importance, shape_error
-// for another shape. O(n log n + 100 n).
+// levels of least squared error, exactly. `importance`, a tensor of the same shape, weighs each weight's squared error,
+// such as the mean square of its gradient (Kim et al. 2024, "SqueezeLLM", arXiv 2306.07629, section 4.1); empty means
+// equal. Throws value_error for options or weights out of range, a negative importance, shape_error for another shape.
+// O(n + 255^2 2^bits).
 template <tensor_like W, tensor_like Importance = std::span<const float>>
 codebook fit_codebook(const W& weights, const quantize_options& options = {}, const Importance& importance = {}) {
   detail::require_valid(options);
@@ -174,7 +216,7 @@ codebook fit_codebook(const W& weights, const quantize_options& options = {}, co
   const index_t group_size = detail::empty_codes(0, w.cols(), options).group_size;
   const std::vector<float> all = detail::read_all_weights(w);
   const double overall = detail::find_extremes(all, {.range = range::min_max}).magnitude();
-  std::vector<detail::weighted_value> values;
+  detail::level_histogram values;
   std::vector<float> row_importance;
   for (index_t row = 0; row < w.rows(); ++row) {
     const auto row_values =
@@ -190,15 +232,11 @@ codebook fit_codebook(const W& weights, const quantize_options& options = {}, co
       detail::require<value_error>(weight >= 0, "importance[", row, ", ", col, "] is ", weight,
                                    ", must not be negative");
       // A squared error in units of the group's magnitude counts by the square of that magnitude.
-      values.push_back({static_cast<double>(row_values[c]) / magnitude, weight * magnitude * magnitude});
+      values.add(std::clamp(static_cast<double>(row_values[c]) / magnitude * 127, -127.0, 127.0),
+                 weight * magnitude * magnitude);
     }
   }
-  std::sort(values.begin(), values.end(), [](const auto& a, const auto& b) { return a.value < b.value; });
-  const std::vector<double> centers = detail::cluster(values, std::size_t{1} << options.bits);
-  codebook book{std::vector<std::int8_t>(centers.size())};
-  for (std::size_t i = 0; i < centers.size(); ++i)
-    book.levels[i] = static_cast<std::int8_t>(std::clamp(std::nearbyint(centers[i] * 127), -127.0, 127.0));
-  return book;
+  return {values.best_levels(std::size_t{1} << options.bits)};
 }
 
 // Quantizes to the nearest levels of a codebook, each group with its own scale; bits and scheme of the options do not
