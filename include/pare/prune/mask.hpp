@@ -222,4 +222,15 @@ inline mask& mask::operator|=(const mask& other) {
   return *this;
 }
 
+namespace detail {
+
+// Throws shape_error unless there is no mask, or one of the shape of the weights.
+template <class T>
+void require_mask_of(const mask* kept, const matrix_view<T>& w) {
+  require<shape_error>(kept == nullptr || (kept->rows() == w.rows() && kept->cols() == w.cols()), "the weights are ",
+                       w.rows(), " x ", w.cols(), ", the mask ", kept == nullptr ? 0 : kept->rows(), " x ",
+                       kept == nullptr ? 0 : kept->cols());
+}
+
+}  // namespace detail
 }  // namespace pare

@@ -11,6 +11,7 @@
 
 #include <Eigen/Core>
 
+#include <pare/prune/float_matrix.hpp>
 #include <pare/prune/patterns.hpp>
 #include <pare/tensor/eigen.hpp>
 
@@ -83,24 +84,6 @@ narrowed_layers remove_neurons(const W1& w1, const B1& b1, const W2& w2, const B
 }
 
 namespace detail {
-
-// A matrix in float. Throws value_error naming the first element that is not finite there.
-template <class T>
-row_major_matrix float_matrix(const matrix_view<T>& x, std::string_view what) {
-  row_major_matrix result(x.rows(), x.cols());
-  for_each_finite_row<float>(x, finite_in_float(what), [&](index_t row, std::span<const float> values) {
-    std::copy(values.begin(), values.end(), result.data() + row * x.cols());
-  });
-  return result;
-}
-
-// A vector of `size` in float; a matrix of one row or one column is one too.
-template <class T>
-Eigen::VectorXf float_vector(const matrix_view<T>& x, index_t size, std::string_view what) {
-  require<shape_error>(x.size() == size && std::min(x.rows(), x.cols()) <= 1, what, " is ", x.rows(), " x ", x.cols(),
-                       ", must be a vector of ", size);
-  return float_matrix(x, what).reshaped();
-}
 
 template <tensor_like W1, tensor_like B1, tensor_like W2, tensor_like B2>
 narrowed_layers whole_layers(const W1& w1, const B1& b1, const W2& w2, const B2& b2) {
