@@ -1,6 +1,8 @@
 // Optimal brain quantization: weights rounded one after another, the one that costs least next.
 #pragma once
 
+#include <numeric>
+
 #include <pare/prune/surgery.hpp>
 #include <pare/quantize/nearest_code.hpp>
 
