@@ -99,11 +99,17 @@ void write_samples(const float* in, index_t stride, const matrix_view<T>& sample
     }
 }
 
+// Throws shape_error unless x is [inputs, batch].
+template <class X>
+void require_inputs(const matrix_view<X>& x, index_t inputs) {
+  require<shape_error>(x.cols() == inputs, "x is [", x.cols(), ", ", x.rows(), "], must be [", inputs, ", batch]",
+                       x.rows() == inputs ? ": samples are columns, pass its transpose" : "");
+}
+
 // Throws shape_error unless x is [inputs, batch] and y is [outputs, batch], of one batch.
 template <class X, class Y>
 void require_samples(const matrix_view<X>& x, index_t inputs, const matrix_view<Y>& y, index_t outputs) {
-  require<shape_error>(x.cols() == inputs, "x is [", x.cols(), ", ", x.rows(), "], must be [", inputs, ", batch]",
-                       x.rows() == inputs ? ": samples are columns, pass its transpose" : "");
+  require_inputs(x, inputs);
   require<shape_error>(y.cols() == outputs && y.rows() == x.rows(), "y is [", y.cols(), ", ", y.rows(), "], must be [",
                        outputs, ", ", x.rows(), "]");
 }

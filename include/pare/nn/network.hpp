@@ -67,16 +67,35 @@ class network {
     const auto samples = as_samples(x);
     const auto results = as_samples(y);
     detail::require_samples(samples, inputs(), results, outputs());
-    detail::require<shape_error>(room.structure_ == structure_, "the workspace was made for another network");
-    detail::require<shape_error>(samples.rows() <= room.batch_, "the batch is ", samples.rows(),
-                                 ", the workspace has room for ", room.batch_);
+    require_room(samples.rows(), room);
     detail::read_samples(samples, room.current_.get(), stride(inputs()));
-    run_layers(samples.rows(), room, threads);
+    run_layers(samples.rows(), room, threads, [](std::size_t) {});
     detail::write_samples(room.current_.get(), stride(outputs()), results);
+  }
+
+  // As run, but shows what there is on the way: calls visit(i, features) with what goes into layer i, in turn, and with
+  // what comes out, i = layers().size(): a tensor_view<const float, 2> [width(i), batch], good until visit returns.
+  template <tensor_like X, class Visit>
+  void trace(const X& x, pare::workspace& room, Visit&& visit, executor* threads = nullptr) const {
+    const auto samples = as_samples(x);
+    detail::require_inputs(samples, inputs());
+    require_room(samples.rows(), room);
+    detail::read_samples(samples, room.current_.get(), stride(inputs()));
+    const auto show = [&](std::size_t i) {
+      visit(i, tensor_view<const float, 2>(room.current_.get(), {widths_[i], samples.rows()}, {1, stride(widths_[i])}));
+    };
+    run_layers(samples.rows(), room, threads, show);
+    show(layers_.size());
   }
 
  private:
   static index_t stride(index_t width) { return detail::round_up(width, detail::lanes); }
+
+  void require_room(index_t batch, const pare::workspace& room) const {
+    detail::require<shape_error>(room.structure_ == structure_, "the workspace was made for another network");
+    detail::require<shape_error>(batch <= room.batch_, "the batch is ", batch, ", the workspace has room for ",
+                                 room.batch_);
+  }
 
   // The most elements that any buffer of a workspace has per sample.
   index_t widest() const {
@@ -128,9 +147,12 @@ class network {
     }
   }
 
-  void run_layers(index_t batch, pare::workspace& room, executor* threads) const noexcept {
+  // Calls before(i) in front of each layer.
+  template <class Before>
+  void run_layers(index_t batch, pare::workspace& room, executor* threads, const Before& before) const {
     std::size_t slot = 0;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
+      before(i);
       if (slot < saved_.size() && saved_[slot] == i) {
         std::copy_n(room.current_.get(), batch * stride(widths_[i]), room.saved_[slot].get());
         ++slot;

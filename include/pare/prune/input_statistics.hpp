@@ -8,6 +8,21 @@
 #include <pare/tensor/finite.hpp>
 
 namespace pare {
+namespace detail {
+
+// Throws value_error naming the first number that is not finite in float; samples are numbered from `first`.
+template <class T>
+void require_finite_samples(const matrix_view<T>& samples, index_t first) {
+  std::vector<float> values(static_cast<std::size_t>(samples.cols()));
+  for (index_t sample = 0; sample < samples.rows(); ++sample) {
+    samples.read_row(sample, values.data());
+    for (std::size_t i = 0; i < values.size(); ++i)
+      require<value_error>(is_finite(values[i]), "feature ", i, " of sample ", first + sample, " is ", values[i],
+                           ", must be finite in float");
+  }
+}
+
+}  // namespace detail
 
 // Moments and ranges of inputs x [inputs], of any number of samples: O(inputs^2) memory, however many they are.
 class input_statistics {
@@ -30,14 +45,7 @@ class input_statistics {
     const auto samples = as_samples(x);
     detail::require<shape_error>(samples.cols() == inputs_, "the samples have ", samples.cols(),
                                  " features, the statistics are of ", inputs_);
-    std::vector<float> values;
-    for (index_t sample = 0; sample < samples.rows(); ++sample) {
-      values.resize(static_cast<std::size_t>(inputs_));
-      samples.read_row(sample, values.data());
-      const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !detail::is_finite(v); });
-      detail::require<value_error>(bad == values.end(), "feature ", bad - values.begin(), " of sample ", first + sample,
-                                   " is ", bad == values.end() ? 0.0f : *bad, ", must be finite in float");
-    }
+    detail::require_finite_samples(samples, first);
     for (index_t begin = 0; begin < samples.rows(); begin += most_at_once) {
       const index_t count = std::min(most_at_once, samples.rows() - begin);
       Eigen::MatrixXd part(inputs_, count);
