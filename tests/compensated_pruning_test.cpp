@@ -196,6 +196,22 @@ TEST_CASE("weights that are zero already go first, and none come back") {
   CHECK(changed == l.w);
 }
 
+TEST_CASE("weights of inputs that are always zero go first, however large they are") {
+  layer l(6, 20, 11);
+  l.w.col(4).setConstant(100);
+  Eigen::MatrixXf x = correlated(20, 80, 12);
+  x.row(4).setZero();
+  const Eigen::MatrixXd moment = statistics_of(x).second_moment();
+  for (const bool by_surgery : {false, true}) {
+    Eigen::MatrixXf w = l.w;
+    const pare::sparsity share{6.0 / 120};
+    const mask kept = by_surgery ? pare::optimal_brain_surgeon(w, moment, share)
+                                 : pare::sparse_gpt(w, pare::inverse_factor(moment), share);
+    CHECK(kept == mask::where(6, 20, [](index_t, index_t col) { return col != 4; }));
+    CHECK(error_of(l.w, w, moment) == 0);
+  }
+}
+
 TEST_CASE("what does not fit is refused, and the weights are as they were") {
   const layer l(3, 8, 10);
   Eigen::MatrixXf w = l.w;

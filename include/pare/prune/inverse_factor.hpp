@@ -66,6 +66,7 @@ class inverse_factor {
     std::iota(order_.begin(), order_.end(), 0);
     if (options.order == column_order::falling_energy)
       std::stable_sort(order_.begin(), order_.end(), [&](index_t a, index_t b) { return energy[a] > energy[b]; });
+    for (const index_t col : order_) dead_.push_back(energy[col] == 0);
     factorize(second_moment, options.damping);
   }
 
@@ -73,6 +74,9 @@ class inverse_factor {
 
   // The column that is visited p-th.
   index_t column(index_t p) const { return order_[static_cast<std::size_t>(p)]; }
+
+  // Whether the input of the column visited p-th is always zero: what its weights are makes no difference.
+  bool is_dead(index_t p) const { return dead_[static_cast<std::size_t>(p)]; }
 
   // U_pp.
   double diagonal(index_t p) const { return diagonal_[p]; }
@@ -112,6 +116,7 @@ class inverse_factor {
   }
 
   std::vector<index_t> order_;
+  std::vector<bool> dead_;
   Eigen::VectorXd diagonal_;
   row_major_matrix ratios_;
   double damping_ = 0;

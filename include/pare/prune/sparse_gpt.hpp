@@ -19,7 +19,8 @@ mask remove_and_compensate(W&& w, const inverse_factor& factor, index_t block, c
       columns, factor, block,
       [&](index_t begin, index_t end) {
         row_major_matrix scores = columns.middleCols(begin, end - begin).cwiseAbs();
-        for (index_t p = begin; p < end; ++p) scores.col(p - begin) /= static_cast<float>(factor.diagonal(p));
+        for (index_t p = begin; p < end; ++p)
+          scores.col(p - begin) *= factor.is_dead(p) ? 0.0f : static_cast<float>(1 / factor.diagonal(p));
         kept_of_block = choose_mask(begin, end, scores);
         first = begin;
       },

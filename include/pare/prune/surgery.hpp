@@ -41,7 +41,9 @@ struct removal_trace {
   std::vector<double> loss;
 };
 
-inline removal_trace trace_removals(std::span<const float> row, const Eigen::MatrixXd& inverse) {
+// Weights that are zero, or whose inputs are, go first: they cost nothing.
+inline removal_trace trace_removals(std::span<const float> row, const Eigen::VectorXd& energy,
+                                    const Eigen::MatrixXd& inverse) {
   const index_t cols = std::ssize(row);
   Eigen::VectorXd weights = Eigen::Map<const Eigen::VectorXf>(row.data(), cols).cast<double>();
   removal_trace trace;
@@ -51,10 +53,9 @@ inline removal_trace trace_removals(std::span<const float> row, const Eigen::Mat
     trace.order.push_back(p);
     trace.loss.push_back(loss);
   };
-  // Weights that are zero stay so, even where others could change less if they did not.
   shrinking_inverse left(inverse);
   for (index_t p = 0; p < cols; ++p)
-    if (weights[p] == 0) {
+    if (weights[p] == 0 || energy[p] == 0) {
       left.leave_out(p, 0, weights);
       remove(p, 0);
     }
@@ -88,10 +89,12 @@ mask optimal_brain_surgeon(W&& w, const Eigen::MatrixXd& second_moment, sparsity
   detail::require_damping(damping);
   const index_t keep = kept_count(weights.size(), pattern.value);
   const Eigen::MatrixXd inverse = detail::inverse_moment(second_moment, damping);
+  const Eigen::VectorXd energy = second_moment.diagonal();
   std::vector<detail::removal_trace> traces;
-  detail::for_each_finite_row<float>(
-      weights, detail::finite_in_float("weights"),
-      [&](index_t, std::span<const float> values) { traces.push_back(detail::trace_removals(values, inverse)); });
+  detail::for_each_finite_row<float>(weights, detail::finite_in_float("weights"),
+                                     [&](index_t, std::span<const float> values) {
+                                       traces.push_back(detail::trace_removals(values, energy, inverse));
+                                     });
   // The next loss of each row, least first; of equals the first row.
   using next_loss = std::pair<double, std::size_t>;
   std::priority_queue<next_loss, std::vector<next_loss>, std::greater<>> next;
