@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <pare/kernels/contract.hpp>
-#include <pare/kernels/executor.hpp>
+#include <pare/tensor/executor.hpp>
 #include <pare/kernels/intrinsics.hpp>
 #include <pare/kernels/isa.hpp>
 

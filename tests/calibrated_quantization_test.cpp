@@ -1,4 +1,5 @@
 // Quantization that looks at inputs, besides gptq: coordinate descent, surgery, bias correction, scaled neurons.
+#include <pare/parallel/thread_pool.hpp>
 #include <pare/quantize/affine.hpp>
 #include <pare/quantize/awq.hpp>
 #include <pare/quantize/bias_correction.hpp>
@@ -85,7 +86,7 @@ TEST_CASE("surgery on two weights rounds the cheaper one first, and the other ma
       pare::quantize_codes(w, {.bits = 4, .granularity = pare::granularity::row, .range = pare::range::min_max});
   start.unit[0] = 1;  // weights are whole numbers
   // 1.1 becomes 1, which is 0.1 less: 0.45 goes up by 0.9 times that, to 0.54, and becomes 1 in place of 0.
-  const pare::quantized_codes q = pare::optimal_brain_quantizer(w, start, moment, 0);
+  const pare::quantized_codes q = pare::optimal_brain_quantizer(w, start, moment, {.damping = 0});
   CHECK(q.value(0, 0) == 1);
   CHECK(q.value(0, 1) == 1);
   CHECK(q.value(0, 2) == 4);
@@ -99,6 +100,18 @@ TEST_CASE("surgery with uncorrelated inputs is rounding to nearest, with correla
     CHECK(output_error(l.w, pare::optimal_brain_quantizer(l.w, start, l.moment), l.moment) <
           0.7 * output_error(l.w, start, l.moment));
   }
+}
+
+TEST_CASE("how many threads quantize changes nothing", "[threads]") {
+  const layer l(300, 60, 14);
+  pare::thread_pool threads(3);
+  const pare::inverse_factor factor(l.moment);
+  const pare::quantized_codes start = pare::quantize_codes(l.w, {.bits = 3});
+  const pare::quantized_codes q = pare::gptq(l.w, start, factor);
+  CHECK(pare::gptq(l.w, start, factor, {.threads = &threads}).codes == q.codes);
+  CHECK(pare::descend(l.w, q, l.moment, {.threads = &threads}).codes == pare::descend(l.w, q, l.moment).codes);
+  CHECK(pare::optimal_brain_quantizer(l.w, start, l.moment, {.threads = &threads}).codes ==
+        pare::optimal_brain_quantizer(l.w, start, l.moment).codes);
 }
 
 TEST_CASE("a corrected bias takes back what outputs are off on average") {

@@ -1,5 +1,6 @@
 // Removal of weights that looks at inputs: refit, Wanda, SparseGPT and optimal brain surgery, each against what it is
 // defined by and against removal by magnitude.
+#include <pare/parallel/thread_pool.hpp>
 #include <pare/prune/prune.hpp>
 #include <pare/prune/refit.hpp>
 #include <pare/prune/sparse_gpt.hpp>
@@ -185,6 +186,15 @@ TEST_CASE("surgery does better than sparse_gpt, which does better than wanda, wh
   }
 }
 
+TEST_CASE("how many threads prune changes nothing", "[threads]") {
+  const layer l(30, 40, 13);
+  pare::thread_pool threads(3);
+  Eigen::MatrixXf one = l.w, several = l.w;
+  CHECK(pare::optimal_brain_surgeon(one, l.moment, pare::sparsity{0.6}) ==
+        pare::optimal_brain_surgeon(several, l.moment, pare::sparsity{0.6}, {.threads = &threads}));
+  CHECK(one == several);
+}
+
 TEST_CASE("weights that are zero already go first, and none come back") {
   layer l(5, 20, 9);
   for (index_t i = 0; i < l.w.size(); i += 3) l.w(i) = 0;
@@ -220,14 +230,15 @@ TEST_CASE("what does not fit is refused, and the weights are as they were") {
         "the second moment is 7 x 7, the weights have 8 columns");
   CHECK(error_message<pare::shape_error>([&] { pare::refit(w, mask(2, 8), l.moment); }) ==
         "the weights are 3 x 8, the mask 2 x 8");
-  CHECK(error_message<pare::value_error>([&] { pare::refit(w, ~mask(3, 8), l.moment, -0.5); }) ==
+  CHECK(error_message<pare::value_error>([&] { pare::refit(w, ~mask(3, 8), l.moment, {.damping = -0.5}); }) ==
         "damping is -0.5, must not be negative");
   CHECK(error_message<pare::value_error>([&] {
           pare::sparse_gpt(w, pare::inverse_factor(l.moment), pare::sparsity{1.5});
         }) == "sparsity is 1.5, must be 0 to 1");
   const Eigen::MatrixXd rank_one = Eigen::VectorXd::Ones(8) * Eigen::RowVectorXd::Ones(8);
-  CHECK(error_message<pare::value_error>([&] { pare::optimal_brain_surgeon(w, rank_one, pare::sparsity{0.5}, 0); }) ==
-        "the second moment is singular with a damping of 0");
+  CHECK(error_message<pare::value_error>([&] {
+          pare::optimal_brain_surgeon(w, rank_one, pare::sparsity{0.5}, {.damping = 0});
+        }) == "the second moment is singular with a damping of 0");
   CHECK(w == l.w);
   w(2, 5) = std::nanf("");
   CHECK(error_message<pare::value_error>([&] {

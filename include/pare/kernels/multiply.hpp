@@ -2,8 +2,8 @@
 #pragma once
 
 #include <pare/kernels/dispatch.hpp>
-#include <pare/kernels/executor.hpp>
 #include <pare/kernels/inputs.hpp>
+#include <pare/tensor/executor.hpp>
 
 namespace pare {
 namespace detail {
@@ -21,20 +21,12 @@ inline void multiply_samples(const packed_matrix& w, const float* bias, const fl
   const packed_inputs packed = room.for_matrix(w, batch);
   const index_t panels = w.layout().panels;
   const bool parallel = threads != nullptr && w.rows() * w.cols() >= least_parallel_work / std::max<index_t>(batch, 1);
-  const index_t tasks = parallel ? threads->threads() : 1;
-  // Cuts [0, count) into tasks of nearly the same size.
-  const auto for_each_range = [&](index_t count, auto&& work) {
-    if (tasks <= 1 || count <= 1) return work(index_t{0}, count);
-    threads->for_each(static_cast<int>(std::min(tasks, count)), [&](int task) {
-      const index_t parts = std::min(tasks, count);
-      work(count * task / parts, count * (task + 1) / parts);
-    });
-  };
-  for_each_range(batch, [&](index_t begin, index_t end) {
+  executor* const workers = parallel ? threads : nullptr;
+  for_each_range(workers, batch, [&](index_t begin, index_t end) {
     const input_arguments arguments{&w, x, x_stride, begin, end, packed};
     int8 ? kernels.quantize_inputs(arguments) : kernels.pack_inputs(arguments);
   });
-  for_each_range(panels, [&](index_t begin, index_t end) {
+  for_each_range(workers, panels, [&](index_t begin, index_t end) {
     const multiply_arguments arguments{&w, packed, bias, y, y_stride, batch, begin, end};
     int8 ? kernels.multiply_int8(arguments) : kernels.multiply_float(arguments);
   });

@@ -10,7 +10,7 @@
 
 #include <unsupported/Eigen/CXX11/ThreadPool>
 
-#include <pare/kernels/executor.hpp>
+#include <pare/tensor/executor.hpp>
 #include <pare/tensor/error.hpp>
 
 namespace pare {

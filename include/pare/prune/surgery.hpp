@@ -1,6 +1,7 @@
 // Optimal brain surgery: the weights whose loss costs least, one after another, by the exact inverse of what is left.
 #pragma once
 
+#include <numeric>
 #include <queue>
 #include <vector>
 
@@ -10,22 +11,48 @@
 namespace pare {
 namespace detail {
 
-// H^-1 of the weights that are left while one after another goes.
-class shrinking_inverse {
+// The weights of a row that are left, and H^-1 of their inputs, while one after another goes.
+class shrinking_row {
  public:
-  explicit shrinking_inverse(const Eigen::MatrixXd& inverse) : inverse_(inverse) {}
+  // `inverse` is H^-1 of all columns.
+  shrinking_row(std::span<const float> weights, const Eigen::MatrixXd& inverse)
+      : columns_(weights.size()),
+        weights_(Eigen::Map<const Eigen::VectorXf>(weights.data(), std::ssize(weights)).cast<double>()),
+        inverse_(inverse),
+        rest_(inverse.rows()) {
+    std::iota(columns_.begin(), columns_.end(), 0);
+  }
 
-  double diagonal(index_t p) const { return inverse_(p, p); }
+  // Positions are those among the weights that are left, in the order of their columns.
+  index_t size() const { return std::ssize(columns_); }
+  index_t column(index_t at) const { return columns_[static_cast<std::size_t>(at)]; }
+  double weight(index_t at) const { return weights_[at]; }
+  double diagonal(index_t at) const { return inverse_.data()[at * size() + at]; }
 
-  // Weight p changes by `change` and is left out from now on: what the others change by is added to `weights`.
-  void leave_out(index_t p, double change, Eigen::VectorXd& weights) {
-    const Eigen::VectorXd column = inverse_.col(p);
-    weights += column * (change / column[p]);
-    inverse_.noalias() -= column * (column.transpose() / column[p]);
+  // A weight becomes `value` and is left out from now on; the others make up for it.
+  void leave_out(index_t at, double value) {
+    const index_t n = size();
+    const Eigen::VectorXd column = Eigen::Map<const Eigen::VectorXd>(inverse_.data() + at * n, n);
+    weights_ += column * ((value - weights_[at]) / column[at]);
+    // What is left moves together, so that the work shrinks with it.
+    double* to = inverse_.data();
+    for (index_t j = 0; j < n; ++j) {
+      if (j == at) continue;
+      auto rest = rest_.head(n);
+      rest = Eigen::Map<const Eigen::VectorXd>(inverse_.data() + j * n, n) - column * (column[j] / column[at]);
+      to = std::copy(rest.begin(), rest.begin() + at, to);
+      to = std::copy(rest.begin() + at + 1, rest.end(), to);
+    }
+    std::copy(weights_.begin() + at + 1, weights_.end(), weights_.begin() + at);
+    weights_.conservativeResize(n - 1);
+    columns_.erase(columns_.begin() + at);
   }
 
  private:
-  Eigen::MatrixXd inverse_;
+  std::vector<index_t> columns_;
+  Eigen::VectorXd weights_;
+  Eigen::MatrixXd inverse_;  // its first size()^2 elements, column by column
+  Eigen::VectorXd rest_;
 };
 
 // The inverse of a second moment, damped. Throws value_error where it is singular.
@@ -44,32 +71,24 @@ struct removal_trace {
 // Weights that are zero, or whose inputs are, go first: they cost nothing.
 inline removal_trace trace_removals(std::span<const float> row, const Eigen::VectorXd& energy,
                                     const Eigen::MatrixXd& inverse) {
-  const index_t cols = std::ssize(row);
-  Eigen::VectorXd weights = Eigen::Map<const Eigen::VectorXf>(row.data(), cols).cast<double>();
+  shrinking_row left(row, inverse);
   removal_trace trace;
-  std::vector<bool> gone(row.size());
-  const auto remove = [&](index_t p, double loss) {
-    gone[static_cast<std::size_t>(p)] = true;
-    trace.order.push_back(p);
+  const auto remove = [&](index_t at, double loss) {
+    trace.order.push_back(left.column(at));
     trace.loss.push_back(loss);
+    left.leave_out(at, 0);
   };
-  shrinking_inverse left(inverse);
-  for (index_t p = 0; p < cols; ++p)
-    if (weights[p] == 0 || energy[p] == 0) {
-      left.leave_out(p, 0, weights);
-      remove(p, 0);
-    }
-  while (std::ssize(trace.order) < cols) {
-    index_t best = -1;
+  for (index_t at = left.size() - 1; at >= 0; --at)
+    if (row[static_cast<std::size_t>(left.column(at))] == 0 || energy[left.column(at)] == 0) remove(at, 0);
+  while (left.size() > 0) {
+    index_t best = 0;
     double least = std::numeric_limits<double>::infinity();
-    for (index_t p = 0; p < cols; ++p) {
-      if (gone[static_cast<std::size_t>(p)]) continue;
-      const double loss = weights[p] * weights[p] / left.diagonal(p);
-      if (best >= 0 && !(loss < least)) continue;
-      best = p;
+    for (index_t at = 0; at < left.size(); ++at) {
+      const double loss = left.weight(at) * left.weight(at) / left.diagonal(at);
+      if (!(loss < least)) continue;
+      best = at;
       least = loss;
     }
-    left.leave_out(best, -weights[best], weights);
     remove(best, least);
   }
   return trace;
@@ -83,18 +102,21 @@ inline removal_trace trace_removals(std::span<const float> row, const Eigen::Vec
 // surgeon"; Frantar, Singh and Alistarh 2022, arXiv 2208.11580, algorithm 1 with its global step. Errors as for refit,
 // and value_error unless 0 <= value <= 1. O(rows · cols^3): for layers of up to a few hundred inputs.
 template <mutable_tensor W>
-mask optimal_brain_surgeon(W&& w, const Eigen::MatrixXd& second_moment, sparsity pattern, double damping = 0.01) {
+mask optimal_brain_surgeon(W&& w, const Eigen::MatrixXd& second_moment, sparsity pattern,
+                           const compensation_options& options = {}) {
   const auto weights = as_matrix(w);
   detail::require_moment(second_moment, weights.cols());
-  detail::require_damping(damping);
+  detail::require_damping(options.damping);
   const index_t keep = kept_count(weights.size(), pattern.value);
-  const Eigen::MatrixXd inverse = detail::inverse_moment(second_moment, damping);
+  const row_major_matrix before = detail::float_matrix(weights, "weights");
+  const Eigen::MatrixXd inverse = detail::inverse_moment(second_moment, options.damping);
   const Eigen::VectorXd energy = second_moment.diagonal();
-  std::vector<detail::removal_trace> traces;
-  detail::for_each_finite_row<float>(weights, detail::finite_in_float("weights"),
-                                     [&](index_t, std::span<const float> values) {
-                                       traces.push_back(detail::trace_removals(values, energy, inverse));
-                                     });
+  std::vector<detail::removal_trace> traces(static_cast<std::size_t>(weights.rows()));
+  detail::for_each_range(options.threads, weights.rows(), [&](index_t begin, index_t end) {
+    for (index_t row = begin; row < end; ++row)
+      traces[static_cast<std::size_t>(row)] = detail::trace_removals(
+          {before.data() + row * before.cols(), static_cast<std::size_t>(before.cols())}, energy, inverse);
+  });
   // The next loss of each row, least first; of equals the first row.
   using next_loss = std::pair<double, std::size_t>;
   std::priority_queue<next_loss, std::vector<next_loss>, std::greater<>> next;
@@ -109,7 +131,7 @@ mask optimal_brain_surgeon(W&& w, const Eigen::MatrixXd& second_moment, sparsity
     kept.set(static_cast<index_t>(row), trace.order[gone[row]++], false);
     if (gone[row] < trace.loss.size()) next.push({trace.loss[gone[row]], row});
   }
-  refit(w, kept, second_moment, damping);
+  refit(w, kept, second_moment, options);
   return kept;
 }
 

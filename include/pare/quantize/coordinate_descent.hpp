@@ -7,9 +7,42 @@
 namespace pare {
 
 struct coordinate_descent_options {
-  int sweeps = 20;             // over the codes of a row, at most; it ends when one changes nothing
-  const mask* kept = nullptr;  // where given: weights that it does not keep stay as they are
+  int sweeps = 20;              // over the codes of a row, at most; it ends when one changes nothing
+  const mask* kept = nullptr;   // where given: weights that it does not keep stay as they are
+  executor* threads = nullptr;  // takes rows side by side; null is the calling thread alone
 };
+
+namespace detail {
+
+inline void descend_row(const row_major_matrix& w, quantized_codes& q, index_t row, const Eigen::MatrixXd& moment,
+                        const coordinate_descent_options& options) {
+  Eigen::VectorXd value(w.cols());
+  for (index_t col = 0; col < w.cols(); ++col) value[col] = static_cast<double>(q.value(row, col));
+  Eigen::VectorXd slope = moment * (w.row(row).transpose().cast<double>() - value);
+  bool changes = true;
+  for (int sweep = 0; sweep < options.sweeps && changes; ++sweep) {
+    changes = false;
+    for (index_t col = 0; col < w.cols(); ++col) {
+      const double curvature = moment(col, col);
+      if (curvature <= 0 || (options.kept != nullptr && !options.kept->test(row, col))) continue;
+      std::uint8_t& code = q.codes[static_cast<std::size_t>(row * q.cols + col)];
+      const std::uint8_t before = code;
+      const code_grid grid(q, row, col / q.group_size);
+      code = static_cast<std::uint8_t>(grid.nearest(value[col] + slope[col] / curvature));
+      const double step = static_cast<double>(q.value(row, col)) - value[col];
+      // What e H eᵀ changes by. Of values that are equally near to the optimum the first one stays.
+      if (step * (step * curvature - 2 * slope[col]) >= 0) {
+        code = before;
+        continue;
+      }
+      slope -= step * moment.col(col);
+      value[col] += step;
+      changes = true;
+    }
+  }
+}
+
+}  // namespace detail
 
 // Improves codes of weights [rows, cols] for inputs with this second moment E[x xᵀ] [cols, cols]: with e = w - q, each
 // code in turn becomes the one that makes e H eᵀ least while all others stay, until none changes. The parameters of
@@ -19,40 +52,15 @@ struct coordinate_descent_options {
 template <tensor_like W>
 quantized_codes descend(const W& weights, quantized_codes start, const Eigen::MatrixXd& second_moment,
                         const coordinate_descent_options& options = {}) {
-  const auto w = as_matrix(weights);
-  detail::require_codes_of(start, w);
-  detail::require_mask_of(options.kept, w);
-  detail::require_moment(second_moment, w.cols());
+  const auto matrix = as_matrix(weights);
+  detail::require_codes_of(start, matrix);
+  detail::require_mask_of(options.kept, matrix);
+  detail::require_moment(second_moment, matrix.cols());
   detail::require<value_error>(options.sweeps >= 0, "sweeps is ", options.sweeps, ", must not be negative");
-  quantized_codes& q = start;
-  detail::for_each_finite_row<float>(
-      w, detail::finite_in_float("weights"), [&](index_t row, std::span<const float> values) {
-        Eigen::VectorXd value(w.cols());
-        for (index_t col = 0; col < w.cols(); ++col) value[col] = static_cast<double>(q.value(row, col));
-        const Eigen::VectorXd error = Eigen::Map<const Eigen::VectorXf>(values.data(), w.cols()).cast<double>() - value;
-        Eigen::VectorXd slope = second_moment * error;
-        bool changes = true;
-        for (int sweep = 0; sweep < options.sweeps && changes; ++sweep) {
-          changes = false;
-          for (index_t col = 0; col < w.cols(); ++col) {
-            const double curvature = second_moment(col, col);
-            if (curvature <= 0 || (options.kept != nullptr && !options.kept->test(row, col))) continue;
-            std::uint8_t& code = q.codes[static_cast<std::size_t>(row * q.cols + col)];
-            const std::uint8_t before = code;
-            const detail::code_grid grid(q, row, col / q.group_size);
-            code = static_cast<std::uint8_t>(grid.nearest(value[col] + slope[col] / curvature));
-            const double step = static_cast<double>(q.value(row, col)) - value[col];
-            // What e H e changes by. Of values that are equally near to the optimum the first one stays.
-            if (step * (step * curvature - 2 * slope[col]) >= 0) {
-              code = before;
-              continue;
-            }
-            slope -= step * second_moment.col(col);
-            value[col] += step;
-            changes = true;
-          }
-        }
-      });
+  const row_major_matrix w = detail::float_matrix(matrix, "weights");
+  detail::for_each_range(options.threads, w.rows(), [&](index_t begin, index_t end) {
+    for (index_t row = begin; row < end; ++row) detail::descend_row(w, start, row, second_moment, options);
+  });
   return start;
 }
 

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <pare/prune/compensate.hpp>
-#include <pare/prune/mask.hpp>
+#include <pare/prune/patterns.hpp>
 #include <pare/quantize/nearest_code.hpp>
+#include <pare/tensor/executor.hpp>
 
 namespace pare {
 
@@ -11,15 +12,15 @@ struct gptq_options {
   // What a bit of the coded weights is worth, in mean squared error of an output: with more than 0 a code that is more
   // frequent may be chosen over a nearer one (Conzelmann and Bamler 2025, "CERWU", arXiv 2505.18758).
   double rate = 0;
-  const mask* kept = nullptr;  // where given: weights that it does not keep get the code nearest to zero
+  const mask* kept = nullptr;   // where given: weights that it does not keep get the code nearest to zero
+  executor* threads = nullptr;  // takes rows side by side; null is the calling thread alone
 };
 
 // Chooses the codes of weights [rows, cols] anew, under the scales, offsets or codebook that `start` gives their
-// groups: quantize_codes(weights, options) is one. Rows are independent of each other: parts of them may be done side
-// by side with one factor. Where the inputs are uncorrelated nothing is gained over the nearest codes, which are then
-// the result. Throws shape_error where extents do not fit, value_error for weights that are not finite in float and for
-// a negative rate. O(rows · cols^2). Frantar et al. 2023, arXiv 2210.17323, algorithm 1, with parameters fixed
-// beforehand.
+// groups: quantize_codes(weights, options) is one. Where the inputs are uncorrelated nothing is gained over the
+// nearest codes, which are then the result. Throws shape_error where extents do not fit, value_error for weights that
+// are not finite in float and for a negative rate. O(rows · cols^2). Frantar et al. 2023, arXiv 2210.17323, algorithm
+// 1, with parameters fixed beforehand.
 template <tensor_like W>
 quantized_codes gptq(const W& weights, quantized_codes start, const inverse_factor& factor,
                      const gptq_options& options = {}) {
@@ -32,23 +33,30 @@ quantized_codes gptq(const W& weights, quantized_codes start, const inverse_fact
   // Codes that are counted were chosen with counts of others: twice settles most of it.
   for (int pass = options.rate > 0 ? 0 : 1; pass < 2; ++pass) {
     const detail::level_costs costs(q);
-    Eigen::MatrixXf left = columns;
-    detail::compensate(
-        left, factor, detail::compensated_block, [](index_t, index_t) {},
-        [&](index_t p, auto column) {
-          const index_t col = factor.column(p);
-          const double price = options.rate * factor.diagonal(p) * factor.diagonal(p);
-          for (index_t row = 0; row < q.rows; ++row) {
-            const detail::code_grid grid(q, row, col / q.group_size);
-            const double wanted = static_cast<double>(column[row]);
-            const bool removed = options.kept != nullptr && !options.kept->test(row, col);
-            const int code = removed            ? grid.nearest(0)
-                             : options.rate > 0 ? grid.cheapest(wanted, price, costs)
-                                                : grid.nearest(wanted);
-            q.codes[static_cast<std::size_t>(row * q.cols + col)] = static_cast<std::uint8_t>(code);
-            column[row] = q.value(row, col);
-          }
-        });
+    const auto round_rows = [&](index_t begin, index_t end) {
+      Eigen::MatrixXf left = columns.middleRows(begin, end - begin);
+      const auto round = [&](index_t p, auto column) {
+        const index_t col = factor.column(p);
+        const double price = options.rate * factor.diagonal(p) * factor.diagonal(p);
+        for (index_t row = begin; row < end; ++row) {
+          const detail::code_grid grid(q, row, col / q.group_size);
+          const double wanted = static_cast<double>(column[row - begin]);
+          const bool removed = options.kept != nullptr && !options.kept->test(row, col);
+          const int code = removed            ? grid.nearest(0)
+                           : options.rate > 0 ? grid.cheapest(wanted, price, costs)
+                                              : grid.nearest(wanted);
+          q.codes[static_cast<std::size_t>(row * q.cols + col)] = static_cast<std::uint8_t>(code);
+          column[row - begin] = q.value(row, col);
+        }
+      };
+      detail::compensate(
+          left, factor, detail::compensated_block, [](index_t, index_t) {}, round);
+    };
+    // Always so many rows together: products of other numbers of rows may be rounded otherwise.
+    constexpr index_t at_once = 128;
+    detail::for_each_range(options.threads, detail::pieces(q.rows, at_once), [&](index_t begin, index_t end) {
+      for (index_t i = begin; i < end; ++i) round_rows(i * at_once, std::min((i + 1) * at_once, q.rows));
+    });
   }
   return start;
 }

@@ -4,7 +4,7 @@
 #include <concepts>
 #include <vector>
 
-#include <pare/kernels/executor.hpp>
+#include <pare/tensor/executor.hpp>
 #include <pare/train/dataset.hpp>
 #include <pare/train/image_warp.hpp>
 

@@ -62,13 +62,8 @@ class augmentation_cache {
   void unpack(index_t variant) {
     const byte_matrix& pixels = made(packed_, variant);
     set_.inputs.resize(pixels.rows(), pixels.cols());
-    serial_executor serial;
-    executor& workers = threads_ ? *threads_ : serial;
-    const index_t tasks = std::min<index_t>(pixels.cols(), workers.threads());
-    workers.for_each(static_cast<int>(tasks), [&](int task) {
-      const index_t begin = pixels.cols() * task / tasks, end = pixels.cols() * (task + 1) / tasks;
-      for (index_t i = begin * pixels.rows(); i < end * pixels.rows(); ++i)
-        set_.inputs.data()[i] = detail::from_byte(pixels.data()[i]);
+    detail::for_each_range(threads_, pixels.size(), [&](index_t begin, index_t end) {
+      for (index_t i = begin; i < end; ++i) set_.inputs.data()[i] = detail::from_byte(pixels.data()[i]);
     });
   }
 

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include <pare/kernels/executor.hpp>
+#include <pare/tensor/executor.hpp>
 #include <pare/train/constraint.hpp>
 #include <pare/train/distill.hpp>
 #include <pare/train/evaluate.hpp>

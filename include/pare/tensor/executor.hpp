@@ -1,6 +1,9 @@
-// The interface through which work is split over threads: a multiply's panels, a batch's samples, a trainer's shards.
+// The interface through which work is split over threads: a multiply's panels, a batch's samples, a trainer's shards,
+// the rows of a matrix.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <type_traits>
 
@@ -44,4 +47,16 @@ class serial_executor final : public executor {
   }
 };
 
+namespace detail {
+
+// Calls work(begin, end) for ranges of nearly the same size that cover [0, count), one for each thread; for all of it
+// at once without an executor.
+template <class Work>
+void for_each_range(executor* threads, std::ptrdiff_t count, Work&& work) {
+  const std::ptrdiff_t parts = std::min<std::ptrdiff_t>(threads == nullptr ? 1 : threads->threads(), count);
+  if (parts <= 1) return work(std::ptrdiff_t{0}, count);
+  threads->for_each(static_cast<int>(parts), [&](int task) { work(count * task / parts, count * (task + 1) / parts); });
+}
+
+}  // namespace detail
 }  // namespace pare
