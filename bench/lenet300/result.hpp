@@ -145,23 +145,27 @@ inline nlohmann::ordered_json as_json(const lenet300_report& all) {
 inline std::string script_of(const lenet300_report& all, const std::filesystem::path& file, bool with_published) {
   const bool tested = all.rows.front().test_error.has_value();
   std::string ours, papers, labels;
-  for (const lenet300_result& row : all.rows)
+  double least = with_published ? published_networks.front().bytes : static_cast<double>(all.rows.front().bytes);
+  double most = least;
+  for (const lenet300_result& row : all.rows) {
     ours += fmt::format("{} {}\n", row.bytes, 100 * row.test_error.value_or(row.validation_error));
+    least = std::min(least, static_cast<double>(row.bytes));
+    most = std::max(most, static_cast<double>(row.bytes));
+  }
   for (const published_network& each : published_networks) {
     papers += fmt::format("{} {}\n", each.bytes, each.test_error);
+    if (with_published) most = std::max(most, each.bytes);
     labels += fmt::format("set label {} at {},{} offset 0.8,0.4 font ',10'\n", gnuplot_string(each.name), each.bytes,
                           each.test_error);
   }
   return "set terminal svg size 900,560 font 'sans,13' background '#ffffff'\nset output " +
          gnuplot_string(file.string()) + "\nset title " +
          gnuplot_string("LeNet-300-100 on " + all.dataset + ", " + all.track + " track") +
-         " noenhanced\nset xlabel 'bytes of the network'\nset logscale x\nset ylabel '" +
-         (tested ? "test" : "held-out") +
+         " noenhanced\nset xlabel 'bytes of the network'\nset logscale x\n" +
+         fmt::format("set xrange [{}:{}]\n", 0.8 * least, 2 * most) + "set ylabel '" + (tested ? "test" : "held-out") +
          " error, %'\n"
          "set xtics nomirror (500, 1000, 2000, 3000, 5000, 10000, 20000, 50000, 100000)\nset ytics nomirror\n"
-         "set grid back lt 1 lc rgb '#e4e4e4'\nset border 3 lc rgb '#888888'\nset offsets graph 0.05, graph 0.15, "
-         "graph "
-         "0.05, graph 0.05\n" +
+         "set grid back lt 1 lc rgb '#e4e4e4'\nset border 3 lc rgb '#888888'\nset yrange [0:*]\n" +
          (with_published ? labels : "") + "$ours << EOD\n" + ours + "EOD\n$papers << EOD\n" + papers +
          "EOD\nplot $ours with points pt 7 ps 0.9 lc rgb '#2ca02c' title 'files written here, one for each seed'" +
          (with_published ? ", $papers with points pt 5 ps 0.9 lc rgb '#cc3333' title 'published'\n" : "\n");
