@@ -19,16 +19,23 @@ row_major_matrix dense_weights(const Linear& l) {
   return weights;
 }
 
+// A network with make(i, l) in place of each linear layer l, the i-th layer of `net`; everything else is shared.
+template <class Make>
+network replace_linear(const network& net, Make&& make) {
+  network result(net.inputs());
+  for (std::size_t i = 0; i < net.layers().size(); ++i) {
+    const auto* lin = std::get_if<linear>(&net.layers()[i]);
+    result.add(lin != nullptr ? any_layer(make(i, *lin)) : net.layers()[i]);
+  }
+  return result;
+}
+
 // A network whose linear layers are `net`'s with pack(weights) in place of their packed weights; everything else is
 // shared. `pack` takes a dense matrix [outputs, inputs] and returns a packed_matrix.
 template <class Pack>
 network repack(const network& net, Pack&& pack, precision inputs) {
-  network result(net.inputs());
-  for (const any_layer& l : net.layers()) {
-    const auto* lin = std::get_if<linear>(&l);
-    result.add(lin != nullptr ? any_layer(linear(pack(dense_weights(*lin)), lin->bias(), inputs)) : l);
-  }
-  return result;
+  return replace_linear(net,
+                        [&](std::size_t, const linear& l) { return linear(pack(dense_weights(l)), l.bias(), inputs); });
 }
 
 // Quantizes every linear layer with the same options. Errors as for quantize_codes and pack.

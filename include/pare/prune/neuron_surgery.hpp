@@ -32,9 +32,9 @@ inline std::vector<index_t> neurons_to_keep(Eigen::MatrixXd weights, const Eigen
     auto best = left.begin();
     double least = std::numeric_limits<double>::infinity();
     for (auto at = left.begin(); at != left.end(); ++at) {
-      const double loss = weights.col(*at).squaredNorm() / rest(*at, *at);
-      if (!(loss < least)) continue;
-      least = loss;
+      const double cost = weights.col(*at).squaredNorm() / rest(*at, *at);
+      if (!(cost < least)) continue;
+      least = cost;
       best = at;
     }
     const Eigen::VectorXd column = rest.col(*best);

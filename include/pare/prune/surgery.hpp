@@ -73,9 +73,9 @@ inline removal_trace trace_removals(std::span<const float> row, const Eigen::Vec
                                     const Eigen::MatrixXd& inverse) {
   shrinking_row left(row, inverse);
   removal_trace trace;
-  const auto remove = [&](index_t at, double loss) {
+  const auto remove = [&](index_t at, double cost) {
     trace.order.push_back(left.column(at));
-    trace.loss.push_back(loss);
+    trace.loss.push_back(cost);
     left.leave_out(at, 0);
   };
   for (index_t at = left.size() - 1; at >= 0; --at)
@@ -84,10 +84,10 @@ inline removal_trace trace_removals(std::span<const float> row, const Eigen::Vec
     index_t best = 0;
     double least = std::numeric_limits<double>::infinity();
     for (index_t at = 0; at < left.size(); ++at) {
-      const double loss = left.weight(at) * left.weight(at) / left.diagonal(at);
-      if (!(loss < least)) continue;
+      const double cost = left.weight(at) * left.weight(at) / left.diagonal(at);
+      if (!(cost < least)) continue;
       best = at;
-      least = loss;
+      least = cost;
     }
     remove(best, least);
   }

@@ -31,9 +31,9 @@ Eigen::VectorXf awq_scales(const W& weights, const input_statistics& inputs, con
     row_major_matrix rounded(w.rows(), w.cols());
     dequantize(quantize_codes(scaled, options), rounded);
     const Eigen::MatrixXd error = ((rounded * tried.cwiseInverse().asDiagonal()) - w).template cast<double>();
-    const double loss = (error * moment).cwiseProduct(error).sum();
-    if (!(loss < least)) continue;
-    least = loss;
+    const double cost = (error * moment).cwiseProduct(error).sum();
+    if (!(cost < least)) continue;
+    least = cost;
     best = tried;
   }
   return best;

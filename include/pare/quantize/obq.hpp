@@ -22,10 +22,10 @@ inline void round_row_by_surgery(const row_major_matrix& w, quantized_codes& q, 
     double least = std::numeric_limits<double>::infinity();
     for (index_t at = 0; at < left.size(); ++at) {
       const double error = left.weight(at) - round(at);
-      const double loss = grid_of(at).is_beyond(left.weight(at)) ? -error * error : error * error / left.diagonal(at);
-      if (!(loss < least)) continue;
+      const double cost = grid_of(at).is_beyond(left.weight(at)) ? -error * error : error * error / left.diagonal(at);
+      if (!(cost < least)) continue;
       best = at;
-      least = loss;
+      least = cost;
     }
     left.leave_out(best, round(best));
   }

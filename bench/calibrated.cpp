@@ -1,0 +1,148 @@
+// What a few hundred inputs are worth: plain rounding and removal of weights beside the methods that look at what goes
+// into a layer, without any training. A table, and CSV and JSON files.
+
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <thread>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <pare/compress/calibrate.hpp>
+#include <pare/io/idx.hpp>
+#include <pare/io/pare_file.hpp>
+#include <pare/io/safetensors.hpp>
+#include <pare/parallel/thread_pool.hpp>
+#include <pare/train/convert.hpp>
+#include <pare/train/digits.hpp>
+#include <pare/train/evaluate.hpp>
+#include <pare/train/trainer.hpp>
+
+#include "calibrated/methods.hpp"
+#include "machine.hpp"
+#include "output.hpp"
+#include "table.hpp"
+
+namespace {
+
+using bench::say;
+using pare::index_t;
+
+struct options {
+  std::string data;
+  std::string model;
+  std::string out = "results";
+  index_t inputs = 512;
+  int epochs = 15;
+  std::uint64_t seed = 1;
+  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+};
+
+options parse(int argc, char** argv) {
+  options chosen;
+  CLI::App app("Compression without training: what methods that look at inputs gain over those that do not");
+  app.add_option("--data", chosen.data, "folder of IDX files (default: synthetic digits, drawn by the program)")
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--model", chosen.model, "trained network, .pare or .safetensors (default: train 784-300-100-10)")
+      ->check(CLI::ExistingFile);
+  app.add_option("--out", chosen.out, "folder for the results")->capture_default_str();
+  app.add_option("--inputs", chosen.inputs, "training images to calibrate with, without their labels")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--epochs", chosen.epochs, "of training")->check(CLI::Range(0, 10000))->capture_default_str();
+  app.add_option("--seed", chosen.seed, "of the training and of the choice of inputs")->capture_default_str();
+  app.add_option("--threads", chosen.threads)->check(CLI::Range(1, 1024))->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& stop) {
+    std::exit(app.exit(stop));
+  }
+  return chosen;
+}
+
+pare::dataset_split load_data(const options& chosen) {
+  if (!chosen.data.empty()) return pare::load_idx_folder(chosen.data);
+  say("No --data: drawing synthetic digits.");
+  return {pare::make_digits(10000, 1), pare::make_digits(5000, 2)};
+}
+
+pare::network load_model(const options& chosen, const pare::dataset& train, pare::executor& threads) {
+  if (chosen.model.ends_with(".safetensors")) return pare::load_safetensors(chosen.model);
+  if (!chosen.model.empty()) return pare::load(chosen.model);
+  say(fmt::format("No --model: training 784-300-100-10 for {} epochs.", chosen.epochs));
+  pare::mlp model = pare::make_mlp({train.features(), 300, 100, train.classes}, chosen.seed);
+  pare::train(model, train, {.epochs = chosen.epochs, .seed = chosen.seed, .executor = &threads});
+  return pare::to_network(model);
+}
+
+struct result {
+  std::string setting;
+  std::string method;
+  double lost = 0;  // points of accuracy
+  std::int64_t bytes = 0;
+  double seconds = 0;
+};
+
+std::vector<bench::column<result>> columns() {
+  using row = const result&;
+  return {
+      {"setting", "setting", "{}", [](row r) { return r.setting; }},
+      {"method", "method", "{}", [](row r) { return r.method; }},
+      {"points_lost", "points lost", "{:.2f}", [](row r) { return r.lost; }},
+      {"bytes", "bytes", "{}", [](row r) { return r.bytes; }},
+      {"seconds", "seconds", "{:.1f}", [](row r) { return r.seconds; }},
+  };
+}
+
+void run(const options& chosen) {
+  std::filesystem::create_directories(chosen.out);
+  pare::thread_pool threads(chosen.threads);
+  const pare::dataset_split data = load_data(chosen);
+  const pare::network net = load_model(chosen, data.train, threads);
+  const pare::dataset some =
+      hold_out_random(data.train, std::min(chosen.inputs, data.train.samples() - 1), chosen.seed).test;
+  const pare::calibration seen = pare::calibrate(net, some.inputs, &threads);
+  bench::calibrated_network source(net, seen, threads);
+  const double whole = error_rate(net, data.test);
+  say(fmt::format("{}: {:.2f} % wrong, calibrated with {} inputs", data.test.name, 100 * whole, some.samples()));
+
+  std::vector<result> rows;
+  const auto measure = [&](const std::string& setting, const std::string& method, auto&& compress) {
+    const auto begin = std::chrono::steady_clock::now();
+    const pare::network small = compress();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    rows.push_back({setting, method, 100 * (error_rate(small, data.test) - whole),
+                    static_cast<std::int64_t>(pare::coded_size(small, pare::coding::small)), seconds});
+    say(fmt::format("  {}, {}: {:.2f} points lost, {} bytes", setting, method, rows.back().lost, rows.back().bytes));
+  };
+  for (const int bits : {4, 3, 2})
+    for (const bench::rounding_method& method : bench::rounding_methods())
+      measure(fmt::format("{} bits", bits), method.name, [&] { return source.round(bits, method); });
+  for (const double share : {0.5, 0.7, 0.8, 0.9})
+    for (const bench::removal_method& method : bench::removal_methods())
+      measure(fmt::format("{:.0f} % zeros", 100 * share), method.name, [&] { return source.remove(share, method); });
+
+  std::cout << '\n' << bench::printed_table(columns(), rows);
+  say("\nWritten:");
+  const std::filesystem::path folder = chosen.out;
+  bench::write_file(folder / "calibrated.csv", bench::csv_table(columns(), rows));
+  bench::write_file(folder / "calibrated.json", nlohmann::ordered_json{{"machine", bench::describe_machine()},
+                                                                       {"dataset", data.test.name},
+                                                                       {"calibration_inputs", some.samples()},
+                                                                       {"test_error_percent", 100 * whole},
+                                                                       {"rows", bench::json_table(columns(), rows)}}
+                                                        .dump(2) +
+                                                    "\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    run(parse(argc, argv));
+  } catch (const std::exception& problem) {
+    std::cerr << "calibrated: " << problem.what() << '\n';
+    return 1;
+  }
+}

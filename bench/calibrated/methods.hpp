@@ -1,0 +1,199 @@
+// The methods that the benchmark compares: how each rounds the weights of a layer, or removes some.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <pare/compress/calibrate.hpp>
+#include <pare/nn/quantize.hpp>
+#include <pare/prune/prune.hpp>
+#include <pare/prune/sparse_gpt.hpp>
+#include <pare/prune/surgery.hpp>
+#include <pare/prune/wanda.hpp>
+#include <pare/quantize/awq.hpp>
+#include <pare/quantize/bias_correction.hpp>
+#include <pare/quantize/codebook.hpp>
+#include <pare/quantize/coordinate_descent.hpp>
+#include <pare/quantize/gptq.hpp>
+
+namespace bench {
+
+// A linear layer as floats, and what is known of its inputs.
+struct calibrated_layer {
+  std::size_t number;  // in the network
+  pare::row_major_matrix weights;
+  Eigen::VectorXf bias;
+  const pare::input_statistics* inputs;
+  Eigen::MatrixXd moment;                      // of the inputs
+  bool scalable = false;                       // whether ReLU stands between this layer and the one before
+  std::optional<pare::removal_order> order{};  // by surgery, made when it is first asked for
+};
+
+struct rounding_method {
+  std::string name;
+  bool corrects_bias;
+  std::function<pare::quantized_codes(const calibrated_layer&, const pare::quantize_options&)> round;
+  // What the neurons between two layers are divided by beforehand; may be empty.
+  std::function<Eigen::VectorXf(const calibrated_layer& before, const calibrated_layer& after,
+                                const pare::quantize_options&)>
+      scale = {};
+};
+
+inline pare::quantized_codes round_to_nearest(const calibrated_layer& l, const pare::quantize_options& options) {
+  return pare::quantize_codes(l.weights, options);
+}
+
+// Each weight's error counts by the mean square of its input.
+inline pare::quantized_codes round_to_codebook(const calibrated_layer& l, const pare::quantize_options& options) {
+  const Eigen::RowVectorXf energy = l.inputs->mean_square().cast<float>().transpose();
+  const pare::row_major_matrix importance = energy.replicate(l.weights.rows(), 1);
+  return pare::quantize_codes(l.weights, pare::fit_codebook(l.weights, options, importance), options);
+}
+
+inline std::vector<rounding_method> rounding_methods() {
+  const auto gptq = [](const calibrated_layer& l, const pare::quantize_options& options) {
+    return pare::gptq(l.weights, round_to_nearest(l, options), pare::inverse_factor(l.moment));
+  };
+  return {
+      {"nearest", false, round_to_nearest},
+      {"nearest, equalized neurons", false, round_to_nearest,
+       [](const calibrated_layer& before, const calibrated_layer& after, const pare::quantize_options&) {
+         return pare::equalizing_scales(before.weights, after.weights);
+       }},
+      {"nearest, AWQ", false, round_to_nearest,
+       [](const calibrated_layer&, const calibrated_layer& after, const pare::quantize_options& options) {
+         return pare::awq_scales(after.weights, *after.inputs, options);
+       }},
+      {"weighted k-means", true, round_to_codebook},
+      {"coordinate descent", true,
+       [](const calibrated_layer& l, const pare::quantize_options& options) {
+         return pare::descend(l.weights, round_to_nearest(l, options), l.moment);
+       }},
+      {"GPTQ", true, gptq},
+      {"GPTQ, coordinate descent", true,
+       [gptq](const calibrated_layer& l, const pare::quantize_options& options) {
+         return pare::descend(l.weights, gptq(l, options), l.moment);
+       }},
+  };
+}
+
+// Removes this share of a layer's weights.
+struct removal_method {
+  std::string name;
+  bool corrects_bias;
+  std::function<void(calibrated_layer&, pare::sparsity, pare::executor&)> remove;
+};
+
+inline std::vector<removal_method> removal_methods() {
+  const auto wanda_mask = [](const calibrated_layer& l, pare::sparsity share) {
+    const pare::row_major_matrix scores = pare::wanda_scores(l.weights, *l.inputs);
+    return make_mask(pare::by_score(scores), share);
+  };
+  return {
+      {"magnitude", false,
+       [](calibrated_layer& l, pare::sparsity share, pare::executor&) { pare::prune(l.weights, share); }},
+      {"Wanda", true,
+       [=](calibrated_layer& l, pare::sparsity share, pare::executor&) { wanda_mask(l, share).apply(l.weights); }},
+      {"SparseGPT", true,
+       [](calibrated_layer& l, pare::sparsity share, pare::executor&) {
+         pare::sparse_gpt(l.weights, pare::inverse_factor(l.moment), share);
+       }},
+      {"Wanda, refit", true,
+       [=](calibrated_layer& l, pare::sparsity share, pare::executor& threads) {
+         pare::refit(l.weights, wanda_mask(l, share), l.moment, {.threads = &threads});
+       }},
+      {"surgery", true,
+       [](calibrated_layer& l, pare::sparsity share, pare::executor& threads) {
+         pare::refit(l.weights, l.order->kept(share), l.moment, {.threads = &threads});
+       }},
+  };
+}
+
+// A network whose linear layers are rounded, or lose weights, each for the inputs that it had in the whole network.
+class calibrated_network {
+ public:
+  // All must outlive it.
+  calibrated_network(const pare::network& net, const pare::calibration& seen, pare::executor& threads)
+      : net_(net), threads_(threads) {
+    for (std::size_t i = 0; i < net.layers().size(); ++i) {
+      const auto* l = std::get_if<pare::linear>(&net.layers()[i]);
+      if (l == nullptr) continue;
+      const pare::input_statistics& inputs = seen.inputs_of(i);
+      calibrated_layer layer{i, dense_weights(*l), Eigen::Map<const Eigen::VectorXf>(l->bias().data(), l->outputs()),
+                             &inputs, inputs.second_moment()};
+      layer.scalable = !layers_.empty() && layers_.back().number + 2 == i && is_relu(i - 1);
+      weights_ += layer.weights.size();
+      layers_.push_back(std::move(layer));
+    }
+  }
+
+  // In groups of 32 columns.
+  pare::network round(int bits, const rounding_method& method) const {
+    const pare::quantize_options options{.bits = bits, .group_size = 32};
+    std::vector<calibrated_layer> layers = layers_;
+    for (std::size_t i = 1; i < layers.size() && method.scale; ++i) {
+      if (!layers[i].scalable) continue;
+      const Eigen::VectorXf scales = method.scale(layers[i - 1], layers[i], options);
+      pare::scale_neurons(layers[i - 1].weights, layers[i - 1].bias, layers[i].weights, scales);
+    }
+    return rebuild(layers, [&](calibrated_layer& l) {
+      const pare::quantized_codes q = method.round(l, options);
+      if (method.corrects_bias) l.bias = corrected(l, q);
+      return pack(q);
+    });
+  }
+
+  // Exactly this share of all weights, the same of each layer, but none of small ones, with less than a thirty-second
+  // of all weights; what remains is rounded to 8 bits.
+  pare::network remove(double share, const removal_method& method) {
+    if (method.name == "surgery")
+      for (calibrated_layer& l : layers_)
+        if (!l.order && !is_small(l))
+          l.order.emplace(l.weights, l.moment, pare::compensation_options{.threads = &threads_});
+    pare::index_t size = 0;
+    for (const calibrated_layer& l : layers_) size += is_small(l) ? 0 : l.weights.size();
+    const double of_large = share * static_cast<double>(weights_) / static_cast<double>(size);
+    std::vector<calibrated_layer> layers = layers_;
+    return rebuild(layers, [&](calibrated_layer& l) {
+      const calibrated_layer before = l;
+      if (!is_small(l)) method.remove(l, pare::sparsity{of_large}, threads_);
+      const pare::quantized_codes q = pare::quantize_codes(l.weights, {.bits = 8, .group_size = 32});
+      if (method.corrects_bias) l.bias = corrected(before, q);
+      return pack(q);
+    });
+  }
+
+ private:
+  bool is_small(const calibrated_layer& l) const { return 32 * l.weights.size() < weights_; }
+
+  bool is_relu(std::size_t layer) const {
+    const auto* f = std::get_if<pare::activation_layer>(&net_.layers()[layer]);
+    return f != nullptr && f->function == pare::activation::relu;
+  }
+
+  // Not for layers whose inputs were scaled, of which the means are others.
+  static Eigen::VectorXf corrected(const calibrated_layer& l, const pare::quantized_codes& q) {
+    pare::row_major_matrix rounded(q.rows, q.cols);
+    dequantize(q, rounded);
+    return pare::correct_bias(l.bias, l.weights, rounded, l.inputs->mean());
+  }
+
+  template <class Pack>
+  pare::network rebuild(std::vector<calibrated_layer>& layers, Pack&& pack_layer) const {
+    std::size_t next = 0;
+    return pare::replace_linear(net_, [&](std::size_t, const pare::linear& l) {
+      calibrated_layer& layer = layers[next++];
+      const pare::packed_matrix packed = pack_layer(layer);
+      return pare::linear(packed, layer.bias, l.input_precision());
+    });
+  }
+
+  const pare::network& net_;
+  pare::executor& threads_;
+  std::vector<calibrated_layer> layers_;
+  pare::index_t weights_ = 0;  // of all layers
+};
+
+}  // namespace bench
