@@ -20,11 +20,12 @@ namespace detail {
 #include <pare/tensor/strict_fp_begin.inl>
 
 // Weighed values in units of a level, by the halves that they lie between: midpoints of levels are multiples of one
-// half.
+// half. A template so that it is compiled only where it is used.
+template <std::same_as<double> Weight>
 class level_histogram {
  public:
   // |value| <= 127.
-  void add(double value, double weight) {
+  void add(double value, Weight weight) {
     sums& at = cells_[static_cast<std::size_t>(std::ceil(2 * value) + 2 * most)];
     at.weight += weight;
     at.first += weight * value;
@@ -47,7 +48,7 @@ class level_histogram {
     constexpr std::size_t levels = 2 * most + 1;
     std::vector<double> least(levels);  // of the values up to a level, which is the last so far
     for (int level = -most; level <= most; ++level) least[index(level)] = cost(-2 * most - 1, 2 * level, level);
-    std::vector<std::array<std::int8_t, levels>> before(count);
+    std::vector<level_row> before(count);
     for (std::size_t i = 1; i < count; ++i) {
       std::vector<double> next(levels, std::numeric_limits<double>::infinity());
       for (int level = -most; level <= most; ++level)
@@ -77,7 +78,7 @@ class level_histogram {
   static constexpr int most = 127;
 
   struct sums {
-    double weight = 0, first = 0, second = 0;
+    Weight weight = 0, first = 0, second = 0;
     friend sums operator+(const sums& a, const sums& b) {
       return {a.weight + b.weight, a.first + b.first, a.second + b.second};
     }
@@ -85,6 +86,7 @@ class level_histogram {
       return {a.weight - b.weight, a.first - b.first, a.second - b.second};
     }
   };
+  struct level_row : std::array<std::int8_t, 2 * most + 1> {};
   static std::size_t index(int level) { return static_cast<std::size_t>(level + most); }
 
   std::array<sums, 4 * most + 1> cells_{};  // cell i: values above (i - 1) / 2 - most and up to i / 2 - most
@@ -216,7 +218,7 @@ codebook fit_codebook(const W& weights, const quantize_options& options = {}, co
   const index_t group_size = detail::empty_codes(0, w.cols(), options).group_size;
   const std::vector<float> all = detail::read_all_weights(w);
   const double overall = detail::find_extremes(all, {.range = range::min_max}).magnitude();
-  detail::level_histogram values;
+  detail::level_histogram<double> values;
   std::vector<float> row_importance;
   for (index_t row = 0; row < w.rows(); ++row) {
     const auto row_values =
