@@ -12,9 +12,9 @@
 #include <vector>
 
 #include <pare/kernels/contract.hpp>
-#include <pare/tensor/executor.hpp>
 #include <pare/kernels/intrinsics.hpp>
 #include <pare/kernels/isa.hpp>
+#include <pare/tensor/executor.hpp>
 
 namespace bench {
 

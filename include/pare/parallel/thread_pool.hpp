@@ -10,8 +10,8 @@
 
 #include <unsupported/Eigen/CXX11/ThreadPool>
 
-#include <pare/tensor/executor.hpp>
 #include <pare/tensor/error.hpp>
+#include <pare/tensor/executor.hpp>
 
 namespace pare {
 
