@@ -53,7 +53,8 @@ namespace detail {
 // at once without an executor.
 template <class Work>
 void for_each_range(executor* threads, std::ptrdiff_t count, Work&& work) {
-  const std::ptrdiff_t parts = std::min<std::ptrdiff_t>(threads == nullptr ? 1 : threads->threads(), count);
+  if (threads == nullptr) return work(std::ptrdiff_t{0}, count);
+  const std::ptrdiff_t parts = std::min<std::ptrdiff_t>(threads->threads(), count);
   if (parts <= 1) return work(std::ptrdiff_t{0}, count);
   threads->for_each(static_cast<int>(parts), [&](int task) { work(count * task / parts, count * (task + 1) / parts); });
 }
