@@ -6,10 +6,7 @@
 #include <numeric>
 #include <vector>
 
-#include <Eigen/Cholesky>
-
-#include <pare/tensor/eigen.hpp>
-#include <pare/tensor/finite.hpp>
+#include <pare/prune/second_moment.hpp>
 
 namespace pare {
 
@@ -56,7 +53,7 @@ class inverse_factor {
     const index_t n = second_moment.rows();
     detail::require<shape_error>(n >= 1 && second_moment.cols() == n, "the second moment is ", n, " x ",
                                  second_moment.cols(), ", must be square");
-    detail::require<value_error>(options.damping >= 0, "damping is ", options.damping, ", must not be negative");
+    detail::require_damping(options.damping);
     detail::require_finite(as_matrix(second_moment), "the second moment");
     const Eigen::VectorXd energy = second_moment.diagonal();
     for (index_t j = 0; j < n; ++j)
@@ -90,29 +87,29 @@ class inverse_factor {
  private:
   // H = R Rᵀ with an upper R, whose inverse is U: the Cholesky factor of H with rows and columns turned around.
   void factorize(const Eigen::MatrixXd& moment, double damping) {
-    const index_t n = moment.rows();
-    const double mean = moment.diagonal().mean();
     constexpr int trials = 12;
-    for (int trial = 0; trial<trials; ++trial, damping = damping> 0 ? 10 * damping : 1e-6) {
-      Eigen::MatrixXd turned(n, n);
-      for (index_t j = 0; j < n; ++j)
-        for (index_t i = j; i < n; ++i) {
-          const index_t row = column(n - 1 - i), col = column(n - 1 - j);
-          turned(i, j) = moment(std::max(row, col), std::min(row, col));
-        }
-      for (index_t i = 0; i < n; ++i) turned(i, i) = turned(i, i) == 0 ? 1 : turned(i, i) + damping * mean;
+    for (int trial = 0; trial < trials; ++trial) {
+      const Eigen::MatrixXd h = detail::damped(moment, damping);
+      const std::vector<index_t> turned_order(order_.rbegin(), order_.rend());
+      Eigen::MatrixXd turned = h(turned_order, turned_order);
       const Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> factor(turned);
-      if (factor.info() != Eigen::Success) continue;
-      detail::invert_lower(turned);
-      diagonal_ = turned.diagonal().reverse();
-      ratios_.resize(n, n);
-      for (index_t p = 0; p < n; ++p)
-        for (index_t j = 0; j < n; ++j)
-          ratios_(p, j) = j < p ? 0.0f : static_cast<float>(turned(n - 1 - p, n - 1 - j) / diagonal_[p]);
-      damping_ = damping;
-      return;
+      if (factor.info() == Eigen::Success) {
+        damping_ = damping;
+        detail::invert_lower(turned);
+        return store(turned);
+      }
+      damping = damping > 0 ? 10 * damping : 1e-6;
     }
     detail::fail<value_error>({"the second moment is not positive definite, however much is added to its diagonal"});
+  }
+
+  // U, from itself with rows and columns turned around.
+  void store(const Eigen::MatrixXd& turned) {
+    const index_t n = turned.rows();
+    diagonal_ = turned.diagonal().reverse();
+    ratios_.setZero(n, n);
+    for (index_t p = 0; p < n; ++p)
+      for (index_t j = p; j < n; ++j) ratios_(p, j) = static_cast<float>(turned(n - 1 - p, n - 1 - j) / diagonal_[p]);
   }
 
   std::vector<index_t> order_;

@@ -1,12 +1,11 @@
 // neuron_surgery: whole neurons removed between two layers, while the others make up for them.
 #pragma once
 
-#include <numeric>
 #include <vector>
 
 #include <pare/prune/input_statistics.hpp>
 #include <pare/prune/neurons.hpp>
-#include <pare/prune/surgery.hpp>
+#include <pare/prune/shrinking_inverse.hpp>
 
 namespace pare {
 namespace detail {
@@ -25,25 +24,16 @@ inline Eigen::MatrixXd moment_with_one(const input_statistics& hidden, double da
 // Numbers of the neurons to keep, ascending: again and again that one goes by which the outputs weights · (h, 1) suffer
 // least when the others, and the bias, make up for it.
 inline std::vector<index_t> neurons_to_keep(Eigen::MatrixXd weights, const Eigen::MatrixXd& inverse, index_t keep) {
-  std::vector<index_t> left(static_cast<std::size_t>(weights.cols() - 1));
-  std::iota(left.begin(), left.end(), 0);
-  Eigen::MatrixXd rest = inverse;
-  while (std::ssize(left) > keep) {
-    auto best = left.begin();
-    double least = std::numeric_limits<double>::infinity();
-    for (auto at = left.begin(); at != left.end(); ++at) {
-      const double cost = weights.col(*at).squaredNorm() / rest(*at, *at);
-      if (!(cost < least)) continue;
-      least = cost;
-      best = at;
-    }
-    const Eigen::VectorXd column = rest.col(*best);
-    const double diagonal = column[*best];
-    weights -= Eigen::VectorXd(weights.col(*best)) * (column.transpose() / diagonal);
-    rest.noalias() -= column * (column.transpose() / diagonal);
-    left.erase(best);
+  shrinking_inverse left(inverse);  // the last one is the constant, which stays
+  while (left.size() > keep + 1) {
+    const index_t at = least_of(
+        left.size() - 1, [&](index_t i) { return weights.col(left.number(i)).squaredNorm() / left.diagonal(i); });
+    const std::vector<index_t> numbers = left.numbers();
+    const Eigen::VectorXd gone = weights.col(numbers[static_cast<std::size_t>(at)]);
+    const Eigen::VectorXd column = left.leave_out(at);
+    weights(Eigen::all, numbers) -= gone * (column.transpose() / column[at]);
   }
-  return left;
+  return {left.numbers().begin(), left.numbers().end() - 1};
 }
 
 }  // namespace detail
@@ -65,16 +55,14 @@ narrowed_layers neuron_surgery(const W1& w1, const B1& b1, const W2& w2, const B
   detail::require<value_error>(hidden.samples() >= 1, "the statistics have seen no samples, at least 1 is needed");
   detail::require_damping(damping);
   const Eigen::MatrixXd moment = detail::moment_with_one(hidden, damping);
-  const Eigen::LLT<Eigen::MatrixXd> factor(moment);
-  detail::require<value_error>(factor.info() == Eigen::Success, "the second moment is singular with a damping of ",
-                               damping);
+  const Eigen::MatrixXd inverse = detail::inverse_of_damped(moment, damping);
   Eigen::MatrixXd weights(outputs, n + 1);
   weights << whole.w2.cast<double>(), whole.b2.cast<double>();
   for (index_t j = 0; j < n; ++j)
     if (hidden.is_dead(j)) weights.col(j).setZero();
 
   narrowed_layers result;
-  result.kept = detail::neurons_to_keep(weights, factor.solve(Eigen::MatrixXd::Identity(n + 1, n + 1)), target.value);
+  result.kept = detail::neurons_to_keep(weights, inverse, target.value);
   std::vector<index_t> stay = result.kept;
   stay.push_back(n);
   const Eigen::LLT<Eigen::MatrixXd> kept_factor(moment(stay, stay));

@@ -3,40 +3,12 @@
 
 #include <vector>
 
-#include <Eigen/Cholesky>
-
 #include <pare/prune/float_matrix.hpp>
 #include <pare/prune/mask.hpp>
-#include <pare/tensor/executor.hpp>
+#include <pare/prune/second_moment.hpp>
 
 namespace pare {
-
-// What methods that solve for weights have in common.
-struct compensation_options {
-  double damping = 0.01;        // of the mean of the second moment's diagonal, added to all of it
-  executor* threads = nullptr;  // takes rows side by side; null is the calling thread alone
-};
-
 namespace detail {
-
-// Throws shape_error or value_error unless `moment` can be the second moment of the inputs of weights with `cols`
-// columns.
-inline void require_moment(const Eigen::MatrixXd& moment, index_t cols) {
-  require<shape_error>(moment.rows() == cols && moment.cols() == cols, "the second moment is ", moment.rows(), " x ",
-                       moment.cols(), ", the weights have ", cols, " columns");
-  require_finite(as_matrix(moment), "the second moment");
-}
-
-inline void require_damping(double damping) {
-  require<value_error>(damping >= 0, "damping is ", damping, ", must not be negative");
-}
-
-// H with a share of the mean of its diagonal added to all of it; 1 where it is zero, for inputs that always are.
-inline Eigen::MatrixXd damped(Eigen::MatrixXd moment, double damping) {
-  const double add = damping * moment.diagonal().mean();
-  for (index_t j = 0; j < moment.rows(); ++j) moment(j, j) = moment(j, j) == 0 ? 1 : moment(j, j) + add;
-  return moment;
-}
 
 // False if the moment of what is kept is singular; the row is as it was then.
 inline bool refit_row(row_major_matrix& weights, index_t row, const mask& kept, const Eigen::MatrixXd& moment) {

@@ -1,66 +1,15 @@
 // Optimal brain surgery: the weights whose loss costs least, one after another, by the exact inverse of what is left.
 #pragma once
 
-#include <numeric>
 #include <queue>
 #include <vector>
 
 #include <pare/prune/patterns.hpp>
 #include <pare/prune/refit.hpp>
+#include <pare/prune/shrinking_inverse.hpp>
 
 namespace pare {
 namespace detail {
-
-// The weights of a row that are left, and H^-1 of their inputs, while one after another goes.
-class shrinking_row {
- public:
-  // `inverse` is H^-1 of all columns.
-  shrinking_row(std::span<const float> weights, const Eigen::MatrixXd& inverse)
-      : columns_(weights.size()),
-        weights_(Eigen::Map<const Eigen::VectorXf>(weights.data(), std::ssize(weights)).cast<double>()),
-        inverse_(inverse),
-        rest_(inverse.rows()) {
-    std::iota(columns_.begin(), columns_.end(), 0);
-  }
-
-  // Positions are those among the weights that are left, in the order of their columns.
-  index_t size() const { return std::ssize(columns_); }
-  index_t column(index_t at) const { return columns_[static_cast<std::size_t>(at)]; }
-  double weight(index_t at) const { return weights_[at]; }
-  double diagonal(index_t at) const { return inverse_.data()[at * size() + at]; }
-
-  // A weight becomes `value` and is left out from now on; the others make up for it.
-  void leave_out(index_t at, double value) {
-    const index_t n = size();
-    const Eigen::VectorXd column = Eigen::Map<const Eigen::VectorXd>(inverse_.data() + at * n, n);
-    weights_ += column * ((value - weights_[at]) / column[at]);
-    // What is left moves together, so that the work shrinks with it.
-    double* to = inverse_.data();
-    for (index_t j = 0; j < n; ++j) {
-      if (j == at) continue;
-      auto rest = rest_.head(n);
-      rest = Eigen::Map<const Eigen::VectorXd>(inverse_.data() + j * n, n) - column * (column[j] / column[at]);
-      to = std::copy(rest.begin(), rest.begin() + at, to);
-      to = std::copy(rest.begin() + at + 1, rest.end(), to);
-    }
-    std::copy(weights_.begin() + at + 1, weights_.end(), weights_.begin() + at);
-    weights_.conservativeResize(n - 1);
-    columns_.erase(columns_.begin() + at);
-  }
-
- private:
-  std::vector<index_t> columns_;
-  Eigen::VectorXd weights_;
-  Eigen::MatrixXd inverse_;  // its first size()^2 elements, column by column
-  Eigen::VectorXd rest_;
-};
-
-// The inverse of a second moment, damped. Throws value_error where it is singular.
-inline Eigen::MatrixXd inverse_moment(const Eigen::MatrixXd& second_moment, double damping) {
-  const Eigen::LLT<Eigen::MatrixXd> factor(damped(second_moment, damping));
-  require<value_error>(factor.info() == Eigen::Success, "the second moment is singular with a damping of ", damping);
-  return factor.solve(Eigen::MatrixXd::Identity(second_moment.rows(), second_moment.cols()));
-}
 
 // The order in which the weights of a row go, and what the squared error of its output grows by with each.
 struct removal_trace {
@@ -73,23 +22,17 @@ inline removal_trace trace_removals(std::span<const float> row, const Eigen::Vec
                                     const Eigen::MatrixXd& inverse) {
   shrinking_row left(row, inverse);
   removal_trace trace;
-  const auto remove = [&](index_t at, double cost) {
+  const auto remove = [&](index_t at, double loss) {
     trace.order.push_back(left.column(at));
-    trace.loss.push_back(cost);
+    trace.loss.push_back(loss);
     left.leave_out(at, 0);
   };
   for (index_t at = left.size() - 1; at >= 0; --at)
     if (row[static_cast<std::size_t>(left.column(at))] == 0 || energy[left.column(at)] == 0) remove(at, 0);
+  const auto cost = [&](index_t at) { return left.weight(at) * left.weight(at) / left.diagonal(at); };
   while (left.size() > 0) {
-    index_t best = 0;
-    double least = std::numeric_limits<double>::infinity();
-    for (index_t at = 0; at < left.size(); ++at) {
-      const double cost = left.weight(at) * left.weight(at) / left.diagonal(at);
-      if (!(cost < least)) continue;
-      best = at;
-      least = cost;
-    }
-    remove(best, least);
+    const index_t next = least_of(left.size(), cost);
+    remove(next, cost(next));
   }
   return trace;
 }
@@ -109,7 +52,8 @@ class removal_order {
     rows_ = weights.rows();
     cols_ = weights.cols();
     const row_major_matrix values = detail::float_matrix(weights, "weights");
-    const Eigen::MatrixXd inverse = detail::inverse_moment(second_moment, options.damping);
+    const Eigen::MatrixXd inverse =
+        detail::inverse_of_damped(detail::damped(second_moment, options.damping), options.damping);
     const Eigen::VectorXd energy = second_moment.diagonal();
     std::vector<detail::removal_trace> traces(static_cast<std::size_t>(rows_));
     detail::for_each_range(options.threads, rows_, [&](index_t begin, index_t end) {
