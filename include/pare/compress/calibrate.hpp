@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <pare/nn/network.hpp>
@@ -64,6 +65,7 @@ void calibration::add(const Network& net, const X& inputs, executor* threads) {
         is_linear(i) == layers_[i].has_value() && (!is_linear(i) || net.width(i) == layers_[i]->inputs()), "layer ", i,
         " is another one than in the network of the calibration");
   detail::require_finite_samples(samples, samples_);
+  calibration result = *this;  // what is not finite further on must not have been added in part
   pare::workspace room = net.workspace(std::clamp<index_t>(samples.rows(), 1, batch));
   for (index_t begin = 0; begin < samples.rows(); begin += batch) {
     row_major_matrix part(std::min(batch, samples.rows() - begin), samples.cols());
@@ -71,11 +73,12 @@ void calibration::add(const Network& net, const X& inputs, executor* threads) {
     net.trace(
         part.transpose(), room,
         [&](std::size_t i, const auto& features) {
-          if (i < layers_.size() && layers_[i]) layers_[i]->add(features, samples_);
+          if (i < layers_.size() && layers_[i]) result.layers_[i]->add(features, result.samples_);
         },
         threads);
-    samples_ += part.rows();
+    result.samples_ += part.rows();
   }
+  *this = std::move(result);
 }
 
 }  // namespace pare
