@@ -43,12 +43,15 @@ struct quantized_codes {
   index_t groups() const noexcept { return (cols + group_size - 1) / group_size; }
   bool has_codebook() const noexcept { return !levels.empty(); }
 
+  std::uint8_t& code(index_t row, index_t col) noexcept { return codes[static_cast<std::size_t>(row * cols + col)]; }
+  int code(index_t row, index_t col) const noexcept { return codes[static_cast<std::size_t>(row * cols + col)]; }
+
   // The integer that a code stands for, before scale and offset.
   int level(index_t row, index_t col) const noexcept {
-    const int code = codes[static_cast<std::size_t>(row * cols + col)];
-    if (has_codebook()) return levels[static_cast<std::size_t>(code)];
-    if (scheme == scheme::asymmetric) return code - offset[group_of(row, col)];
-    return bits == 1 ? 2 * code - 1 : code - (1 << (bits - 1));
+    const int c = code(row, col);
+    if (has_codebook()) return levels[static_cast<std::size_t>(c)];
+    if (scheme == scheme::asymmetric) return c - offset[group_of(row, col)];
+    return bits == 1 ? 2 * c - 1 : c - (1 << (bits - 1));
   }
 
   // The weight at (row, col), rounded once or twice to float; what is beyond the largest float is that.
@@ -63,10 +66,12 @@ struct quantized_codes {
     return detail::saturated(static_cast<double>(unit[r]) * half_scale(group) * level(row, col));
   }
 
- private:
+  // Where a weight's group is in what there is one of per group.
   std::size_t group_of(index_t row, index_t col) const noexcept {
     return static_cast<std::size_t>(row * groups() + col / group_size);
   }
+
+ private:
   float half_scale(std::size_t group) const noexcept { return detail::half_value(scale[group]); }
 };
 

@@ -1,7 +1,9 @@
 // Coordinate descent: codes changed one at a time for as long as outputs come nearer to what they were.
 #pragma once
 
-#include <pare/prune/refit.hpp>
+#include <pare/prune/float_matrix.hpp>
+#include <pare/prune/mask.hpp>
+#include <pare/prune/second_moment.hpp>
 #include <pare/quantize/nearest_code.hpp>
 
 namespace pare {
@@ -25,9 +27,9 @@ inline void descend_row(const row_major_matrix& w, quantized_codes& q, index_t r
     for (index_t col = 0; col < w.cols(); ++col) {
       const double curvature = moment(col, col);
       if (curvature <= 0 || (options.kept != nullptr && !options.kept->test(row, col))) continue;
-      std::uint8_t& code = q.codes[static_cast<std::size_t>(row * q.cols + col)];
+      std::uint8_t& code = q.code(row, col);
       const std::uint8_t before = code;
-      const code_grid grid(q, row, col / q.group_size);
+      const code_grid grid(q, row, col);
       code = static_cast<std::uint8_t>(grid.nearest(value[col] + slope[col] / curvature));
       const double step = static_cast<double>(q.value(row, col)) - value[col];
       // What e H eᵀ changes by. Of values that are equally near to the optimum the first one stays.
@@ -46,9 +48,8 @@ inline void descend_row(const row_major_matrix& w, quantized_codes& q, index_t r
 
 // Improves codes of weights [rows, cols] for inputs with this second moment E[x xᵀ] [cols, cols]: with e = w - q, each
 // code in turn becomes the one that makes e H eᵀ least while all others stay, until none changes. The parameters of
-// groups stay. The error never grows; from the nearest codes on, much is gained of what adaptive rounding (Nagel et al.
-// 2020, arXiv 2004.10568) finds by gradients. Throws shape_error where extents do not fit, value_error
-// for numbers that are not finite and for negative sweeps. O(rows · cols · (cols + changes)) for each sweep.
+// groups stay. The error never grows. Throws shape_error where extents do not fit, value_error for numbers that are not
+// finite and for negative sweeps. O(rows · cols · (cols + changes)) for each sweep.
 template <tensor_like W>
 quantized_codes descend(const W& weights, quantized_codes start, const Eigen::MatrixXd& second_moment,
                         const coordinate_descent_options& options = {}) {

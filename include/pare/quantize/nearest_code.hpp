@@ -5,8 +5,7 @@
 #include <numeric>
 #include <span>
 
-#include <pare/quantize/codes.hpp>
-#include <pare/quantize/range.hpp>
+#include <pare/quantize/affine.hpp>
 
 namespace pare::detail {
 
@@ -36,27 +35,26 @@ class level_costs {
   std::vector<double> bits_;
 };
 
-// What the codes of one group stand for: shift + scale · level. `q` must outlive it.
+// What the codes of the group that a weight is in stand for: offset + scale · level. `q` must outlive it.
 class code_grid {
  public:
-  code_grid(const quantized_codes& q, index_t row, index_t group) : book_(q.levels), top_((1 << q.bits) - 1) {
-    const std::size_t r = static_cast<std::size_t>(row);
-    const std::size_t g = static_cast<std::size_t>(row * q.groups() + group);
-    const bool two_level = q.scheme == scheme::two_level;
-    scale_ = static_cast<double>(q.unit[r]) * (two_level ? q.scale[g] : static_cast<double>(half_value(q.scale[g])));
-    if (two_level) shift_ = static_cast<double>(q.offset_unit[r]) * q.offset[g];
-    factor_ = q.bits == 1 && q.scheme != scheme::asymmetric && book_.empty() ? 2 : 1;
-    zero_ = q.scheme == scheme::asymmetric ? q.offset[g] : q.bits == 1 ? 0.5 : 1 << (q.bits - 1);
-  }
+  code_grid(const quantized_codes& q, index_t row, index_t col)
+      : book_(q.levels),
+        top_((1 << q.bits) - 1),
+        range_(stored_range(q, row, q.group_of(row, col))),
+        factor_(q.bits == 1 && q.scheme != scheme::asymmetric && book_.empty() ? 2 : 1),
+        zero_(q.scheme == scheme::asymmetric ? q.offset[q.group_of(row, col)]
+              : q.bits == 1                  ? 0.5
+                                             : 1 << (q.bits - 1)) {}
 
   double level(int code) const {
     return book_.empty() ? factor_ * (code - zero_) : book_[static_cast<std::size_t>(code)];
   }
-  double value(int code) const { return shift_ + scale_ * level(code); }
+  double value(int code) const { return range_.offset + range_.scale * level(code); }
 
   // The code whose value is nearest; the one of zero, or the largest below, in a group without a scale.
   int nearest(double weight) const {
-    const double level = std::fabs(scale_) < least_scale ? 0.0 : (weight - shift_) / scale_;
+    const double level = std::fabs(range_.scale) < least_scale ? 0.0 : (weight - range_.offset) / range_.scale;
     if (book_.empty()) return static_cast<int>(std::clamp<double>(std::nearbyint(level / factor_ + zero_), 0, top_));
     const auto above = std::lower_bound(book_.begin(), book_.end(), level);
     if (above == book_.begin()) return 0;
@@ -67,8 +65,8 @@ class code_grid {
 
   // Whether a weight is more than half a step beyond what the codes reach.
   bool is_beyond(double weight) const {
-    if (std::fabs(scale_) < least_scale) return false;
-    const double at = (weight - shift_) / scale_;
+    if (std::fabs(range_.scale) < least_scale) return false;
+    const double at = (weight - range_.offset) / range_.scale;
     return at < level(0) - (level(1) - level(0)) / 2 || at > level(top_) + (level(top_) - level(top_ - 1)) / 2;
   }
 
@@ -93,7 +91,7 @@ class code_grid {
  private:
   std::span<const std::int8_t> book_;
   int top_;
-  double scale_, shift_ = 0;
+  group_range range_;
   double factor_, zero_;  // levels of affine codes are factor · (code - zero)
 };
 

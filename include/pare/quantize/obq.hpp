@@ -1,7 +1,8 @@
 // Optimal brain quantization: weights rounded one after another, the one that costs least next.
 #pragma once
 
-#include <pare/prune/surgery.hpp>
+#include <pare/prune/float_matrix.hpp>
+#include <pare/prune/shrinking_inverse.hpp>
 #include <pare/quantize/nearest_code.hpp>
 
 namespace pare {
@@ -10,24 +11,19 @@ namespace detail {
 inline void round_row_by_surgery(const row_major_matrix& w, quantized_codes& q, index_t row,
                                  const Eigen::MatrixXd& inverse) {
   shrinking_row left({w.data() + row * w.cols(), static_cast<std::size_t>(w.cols())}, inverse);
-  const auto grid_of = [&](index_t at) { return code_grid(q, row, left.column(at) / q.group_size); };
+  const auto grid_of = [&](index_t at) { return code_grid(q, row, left.column(at)); };
   const auto round = [&](index_t at) {
     const index_t col = left.column(at);
-    q.codes[static_cast<std::size_t>(row * q.cols + col)] =
-        static_cast<std::uint8_t>(grid_of(at).nearest(left.weight(at)));
+    q.code(row, col) = static_cast<std::uint8_t>(grid_of(at).nearest(left.weight(at)));
     return static_cast<double>(q.value(row, col));
   };
+  const auto cost = [&](index_t at) {
+    const double error = left.weight(at) - round(at);
+    return grid_of(at).is_beyond(left.weight(at)) ? -error * error : error * error / left.diagonal(at);
+  };
   while (left.size() > 0) {
-    index_t best = 0;
-    double least = std::numeric_limits<double>::infinity();
-    for (index_t at = 0; at < left.size(); ++at) {
-      const double error = left.weight(at) - round(at);
-      const double cost = grid_of(at).is_beyond(left.weight(at)) ? -error * error : error * error / left.diagonal(at);
-      if (!(cost < least)) continue;
-      best = at;
-      least = cost;
-    }
-    left.leave_out(best, round(best));
+    const index_t next = least_of(left.size(), cost);
+    left.leave_out(next, round(next));
   }
 }
 
@@ -45,7 +41,8 @@ quantized_codes optimal_brain_quantizer(const W& weights, quantized_codes start,
   detail::require_moment(second_moment, matrix.cols());
   detail::require_damping(options.damping);
   const row_major_matrix w = detail::float_matrix(matrix, "weights");
-  const Eigen::MatrixXd inverse = detail::inverse_moment(second_moment, options.damping);
+  const Eigen::MatrixXd inverse =
+      detail::inverse_of_damped(detail::damped(second_moment, options.damping), options.damping);
   detail::for_each_range(options.threads, w.rows(), [&](index_t begin, index_t end) {
     for (index_t row = begin; row < end; ++row) detail::round_row_by_surgery(w, start, row, inverse);
   });

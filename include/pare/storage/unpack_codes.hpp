@@ -64,7 +64,7 @@ class code_unpacker {
   void put_code(index_t panel, index_t begin, index_t end, index_t index, std::uint8_t code) {
     const index_t row = panel * panel_rows + index / step_cols;
     const index_t col = begin + index % step_cols;
-    if (row < q_.rows && col < end) q_.codes[static_cast<std::size_t>(row * q_.cols + col)] = code;
+    if (row < q_.rows && col < end) q_.code(row, col) = code;
   }
 
   index_t first_column(index_t step) const {

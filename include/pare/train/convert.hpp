@@ -56,8 +56,7 @@ quantized_codes step_codes_of(const row_major_matrix& weights, const learned_ste
           std::fabs(level) <= static_cast<float>(quantizer.levels) && level * step == weights(row, col), "weights[",
           row, ", ", col, "] is ", weights(row, col), ", not a multiple of its step ", step, " up to ",
           quantizer.levels);
-      q.codes[static_cast<std::size_t>(row * weights.cols() + col)] =
-          static_cast<std::uint8_t>(static_cast<int>(level) + (1 << (bits - 1)));
+      q.code(row, col) = static_cast<std::uint8_t>(static_cast<int>(level) + (1 << (bits - 1)));
     }
   }
   return q;
@@ -79,7 +78,7 @@ quantized_codes codebook_codes_of(const row_major_matrix& weights, const learned
       const std::size_t code = values.nearest(weights(row, col));
       require<value_error>(values.value(code) == weights(row, col), "weights[", row, ", ", col, "] is ",
                            weights(row, col), ", not one of the levels");
-      q.codes[static_cast<std::size_t>(row * weights.cols() + col)] = static_cast<std::uint8_t>(code);
+      q.code(row, col) = static_cast<std::uint8_t>(code);
     }
   return q;
 }
