@@ -115,27 +115,14 @@ inline void store_codes(std::byte* p, u8x64 x) {
   store_256(p, x.a);
   store_256(p + 32, x.b);
 }
-template <int Bit, int Width, int To>
-inline __m256i field_256(__m256i v) {
-  if constexpr (Bit > To) v = _mm256_srli_epi16(v, Bit - To);
-  if constexpr (Bit < To) v = _mm256_slli_epi16(v, To - Bit);
-  return _mm256_and_si256(v, _mm256_set1_epi8(static_cast<char>(((1 << Width) - 1) << To)));
-}
-template <int Bit, int Width, int To>
-inline u8x64 field(u8x64 x) {
-  return {field_256<Bit, Width, To>(x.a), field_256<Bit, Width, To>(x.b)};
-}
-inline __m256i field_256(__m256i v, __m128i bit, __m128i to, __m256i mask) {
-  return _mm256_and_si256(_mm256_sll_epi16(_mm256_srl_epi16(v, bit), to), mask);
-}
-inline u8x64 field(u8x64 x, int bit, u8x64 mask) {
-  const __m128i down = _mm_cvtsi32_si128(bit);
-  return {_mm256_and_si256(_mm256_srl_epi16(x.a, down), mask.a), _mm256_and_si256(_mm256_srl_epi16(x.b, down), mask.b)};
-}
-inline u8x64 field(u8x64 x, int bit, int to, u8x64 mask) {
-  const __m128i down = _mm_cvtsi32_si128(bit);
-  const __m128i up = _mm_cvtsi32_si128(to);
-  return {field_256(x.a, down, up, mask.a), field_256(x.b, down, up, mask.b)};
+inline u8x64 field(u8x64 x, int bit, int width, int to) {
+  const __m128i down = _mm_cvtsi32_si128(bit > to ? bit - to : 0);
+  const __m128i up = _mm_cvtsi32_si128(bit < to ? to - bit : 0);
+  const __m256i mask = _mm256_set1_epi8(static_cast<char>(((1 << width) - 1) << to));
+  const auto half = [&](__m256i v) PARE_INLINE_LAMBDA {
+    return _mm256_and_si256(_mm256_sll_epi16(_mm256_srl_epi16(v, down), up), mask);
+  };
+  return {half(x.a), half(x.b)};
 }
 inline u8x64 splat_code(std::uint8_t x) {
   const __m256i all = _mm256_set1_epi8(static_cast<char>(x));

@@ -82,19 +82,10 @@ inline u8x64 load_kept(const std::byte* p) {
 }
 inline void store_codes(std::byte* p, u8x64 a) { _mm512_storeu_si512(p, a.v); }
 // There is no shift of bytes: bits that a wider shift lets in from the neighbour are masked away.
-template <int Bit, int Width, int To>
-inline u8x64 field(u8x64 a) {
-  __m512i v = a.v;
-  if constexpr (Bit > To) v = _mm512_srli_epi16(v, Bit - To);
-  if constexpr (Bit < To) v = _mm512_slli_epi16(v, To - Bit);
-  return {_mm512_and_si512(v, _mm512_set1_epi8(static_cast<char>(((1 << Width) - 1) << To)))};
-}
-inline u8x64 field(u8x64 a, int bit, u8x64 mask) {
-  return {_mm512_and_si512(_mm512_srl_epi16(a.v, _mm_cvtsi32_si128(bit)), mask.v)};
-}
-inline u8x64 field(u8x64 a, int bit, int to, u8x64 mask) {
-  const __m512i down = _mm512_srl_epi16(a.v, _mm_cvtsi32_si128(bit));
-  return {_mm512_and_si512(_mm512_sll_epi16(down, _mm_cvtsi32_si128(to)), mask.v)};
+inline u8x64 field(u8x64 a, int bit, int width, int to) {
+  const __m512i down = _mm512_srl_epi16(a.v, _mm_cvtsi32_si128(bit > to ? bit - to : 0));
+  const __m512i moved = _mm512_sll_epi16(down, _mm_cvtsi32_si128(bit < to ? to - bit : 0));
+  return {_mm512_and_si512(moved, _mm512_set1_epi8(static_cast<char>(((1 << width) - 1) << to)))};
 }
 inline u8x64 splat_code(std::uint8_t x) { return {_mm512_set1_epi8(static_cast<char>(x))}; }
 inline u8x64 bit_or(u8x64 a, u8x64 b) { return {_mm512_or_si512(a.v, b.v)}; }

@@ -1,41 +1,25 @@
 // Decoders: from the bytes of a format to vectors of 64 codes. Written once, in the words of the vocabulary.
 
-// The planes of one chunk: where each begins depends on how many steps the chunk has.
-template <int Bits>
-struct chunk_planes {
-  const std::byte* plane[3];
-
-  chunk_planes(const std::byte* chunk, index_t steps) : plane{} {
-    constexpr plane_list list = planes_of(Bits);
-    for (std::size_t i = 0; i < list.count; ++i) {
-      plane[i] = chunk;
-      chunk += plane_vectors(list.planes[i].width, steps) * step_codes;
-    }
-  }
-};
-
-// The bits of one plane at a step, moved to their place in the code. 1-bit codes become 0 and 2.
-template <int Bits, int Step, std::size_t Plane>
-PARE_INLINE u8x64 decode_plane(const chunk_planes<Bits>& chunk) {
+// The bits of one plane at a step of a whole chunk, moved to their place in the code. 1-bit codes become 0 and 2.
+template <int Bits, std::size_t Plane>
+PARE_INLINE u8x64 decode_plane(const std::byte* chunk, int step) {
   constexpr plane p = planes_of(Bits).planes[Plane];
-  const u8x64 bytes = load_codes(chunk.plane[Plane] + Step * p.width / 8 * step_codes);
-  if constexpr (p.width == 8)
-    return bytes;
-  else
-    return field < Step * p.width % 8, p.width, Bits == 1 ? 1 : p.low_bit > (bytes);
+  constexpr index_t at = plane_at(Bits, Plane);
+  const u8x64 bytes = load_codes(chunk + at + step * p.width / 8 * step_codes);
+  return p.width == 8 ? bytes : field(bytes, step * p.width % 8, p.width, Bits == 1 ? 1 : p.low_bit);
 }
 
-template <int Bits, int Step>
-PARE_INLINE u8x64 decode_step(const chunk_planes<Bits>& chunk) {
-  u8x64 codes = decode_plane<Bits, Step, 0>(chunk);
-  if constexpr (planes_of(Bits).count > 1) codes = bit_or(codes, decode_plane<Bits, Step, 1>(chunk));
-  if constexpr (planes_of(Bits).count > 2) codes = bit_or(codes, decode_plane<Bits, Step, 2>(chunk));
+template <int Bits>
+PARE_INLINE u8x64 decode_step(const std::byte* chunk, int step) {
+  u8x64 codes = decode_plane<Bits, 0>(chunk, step);
+  if constexpr (planes_of(Bits).count > 1) codes = bit_or(codes, decode_plane<Bits, 1>(chunk, step));
+  if constexpr (planes_of(Bits).count > 2) codes = bit_or(codes, decode_plane<Bits, 2>(chunk, step));
   return codes;
 }
 
 // The 6-bit positions of the last of four steps, of which the first ones have a vector each.
 PARE_INLINE u8x64 join_position(const u8x64& a, const u8x64& b, const u8x64& c) {
-  return bit_or(bit_or(field<6, 2, 0>(a), field<6, 2, 2>(b)), field<6, 2, 4>(c));
+  return bit_or(bit_or(field(a, 6, 2, 0), field(b, 6, 2, 2)), field(c, 6, 2, 4));
 }
 // The positions of a step of a chunk, of 6 bits with any bits above them, or of 8.
 PARE_INLINE u8x64 load_position(int bits, const std::byte* positions, index_t step) {
@@ -66,26 +50,24 @@ PARE_INLINE void prefetch_lines(const std::byte* at) {
 // A plane of a whole chunk, written as bytes, or added to those that planes before have left there.
 template <int Width, bool Add>
 void write_plane(const std::byte* vectors, int low_bit, std::byte* out) {
-  const u8x64 mask = splat_code(static_cast<std::uint8_t>(((1 << Width) - 1) << (Add ? low_bit : 0)));
   for (int vector = 0; vector < Width; ++vector, vectors += step_codes) {
     prefetch(vectors + prefetch_distance);
     const u8x64 bytes = load_codes(vectors);
     PARE_UNROLL
     for (int bit = 0; bit < 8; bit += Width, out += step_codes) {
       if constexpr (Add)
-        store_codes(out, bit_or(load_codes(out), field(bytes, bit, low_bit, mask)));
+        store_codes(out, bit_or(load_codes(out), field(bytes, bit, Width, low_bit)));
       else
-        store_codes(out, field(bytes, bit, mask));
+        store_codes(out, field(bytes, bit, Width, 0));
     }
   }
 }
 
 // The first steps of a plane of a last chunk.
 inline void write_steps(plane p, const std::byte* vectors, index_t steps, std::byte* out) {
-  const u8x64 mask = splat_code(static_cast<std::uint8_t>(((1 << p.width) - 1) << p.low_bit));
   for (index_t s = 0; s < steps; ++s, out += step_codes) {
     const u8x64 bytes = load_codes(vectors + s * p.width / 8 * step_codes);
-    const u8x64 codes = field(bytes, static_cast<int>(s * p.width % 8), p.low_bit, mask);
+    const u8x64 codes = field(bytes, static_cast<int>(s * p.width % 8), p.width, p.low_bit);
     store_codes(out, p.low_bit > 0 ? bit_or(load_codes(out), codes) : codes);
   }
 }
@@ -120,5 +102,5 @@ inline void decode_codes(int bits, const std::byte* planes, index_t steps, std::
   write_planes(bits, planes, steps, out);
   if (bits > 1) return;
   for (const std::byte* end = out + steps * step_codes; out != end; out += step_codes)
-    store_codes(out, field(load_codes(out), 0, 1, splat_code(2)));
+    store_codes(out, field(load_codes(out), 0, 1, 1));
 }

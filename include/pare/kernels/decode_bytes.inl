@@ -28,9 +28,8 @@ class code_reader {
 
 // Writes the positions of a chunk as bytes.
 inline void write_positions(int bits, const std::byte* positions, index_t steps, std::byte* out) {
-  const u8x64 mask = splat_code(static_cast<std::uint8_t>((1 << bits) - 1));
   for (index_t s = 0; s < steps; ++s)
-    store_codes(out + s * step_codes, field(load_position(bits, positions, s), 0, mask));
+    store_codes(out + s * step_codes, field(load_position(bits, positions, s), 0, bits, 0));
 }
 
 // What a panel of an encoding with positions lists, decoded some steps at a time: weights minus zero, and positions.

@@ -159,7 +159,7 @@ void multiply_one_looked_up(const multiply_arguments& a) {
         look_up_vector<Bits>(values, load_codes(planes), x, sums, std::make_integer_sequence<int, vector_steps>{});
       }
       for (int step = 0; step < left; ++step, x += step_cols)
-        look_up_step<0>(values, field(load_codes(planes), step * Bits, splat_code(15)), x, sums);
+        look_up_step<0>(values, field(load_codes(planes), step * Bits, 4, 0), x, sums);
       sum = fma(add(sums[0], sums[1]), parameters.scales(group), sum);
       if (parameters.has_offsets())
         offset_sum = fma(parameters.offsets(group), splat(a.x.value_sums[group]), offset_sum);

@@ -8,10 +8,9 @@ inline constexpr int steps_at_once =
     Tile > 1 && !sums_start_in_16_bits && planes_of(Bits).count == 1 ? (Bits == 8 ? 4 : 8 / Bits) : chunk_steps;
 
 // Adds the first steps of a chunk of each panel to sums of a tile, whose inputs at the first step are x[b] + col.
-template <int Bits, int Panels, int Tile, int... Step>
+template <int Bits, int Steps, int Panels, int Tile>
 PARE_INLINE void add_decoded_steps(i32x16 (&dots)[Panels][Tile], const std::byte* const (&planes)[Panels],
-                                   const std::int8_t* const (&x)[Tile], index_t col,
-                                   std::integer_sequence<int, Step...>) {
+                                   const std::int8_t* const (&x)[Tile], index_t col) {
   constexpr index_t run = steps_per_run(Bits);
   run_sums runs[Panels][Tile];
   // Those of a single sample are summed up apart, so as not to wait for the one before.
@@ -22,10 +21,11 @@ PARE_INLINE void add_decoded_steps(i32x16 (&dots)[Panels][Tile], const std::byte
     PARE_UNROLL
     for (int b = 0; b < Tile; ++b) sums[p][b] = apart ? splat_int(0) : dots[p][b];
   }
-  const auto add_step = [&](auto step) PARE_INLINE_LAMBDA {
+  PARE_UNROLL
+  for (int step = 0; step < Steps; ++step) {
     PARE_UNROLL
     for (int p = 0; p < Panels; ++p) {
-      const u8x64 codes = decode_step<Bits, step>(chunk_planes<Bits>(planes[p], chunk_steps));
+      const u8x64 codes = decode_step<Bits>(planes[p], step);
       PARE_UNROLL
       for (int b = 0; b < Tile; ++b) {
         const std::int8_t* inputs = x[b] + col + step * step_cols;
@@ -33,13 +33,11 @@ PARE_INLINE void add_decoded_steps(i32x16 (&dots)[Panels][Tile], const std::byte
           sums[p][b] = dot(sums[p][b], codes, inputs);
         } else {
           runs[p][b] = step % run == 0 ? begin_run(sums[p][b], codes, inputs) : dot_run(runs[p][b], codes, inputs);
-          if constexpr (step % run == run - 1 || step == sizeof...(Step) - 1)
-            sums[p][b] = end_run(sums[p][b], runs[p][b]);
+          if (step % run == run - 1 || step == Steps - 1) sums[p][b] = end_run(sums[p][b], runs[p][b]);
         }
       }
     }
-  };
-  (add_step(std::integral_constant<int, Step>()), ...);
+  }
   PARE_UNROLL
   for (int p = 0; p < Panels; ++p) {
     PARE_UNROLL
@@ -93,7 +91,7 @@ template <int Bits, int Tile, int... Panel>
       for (; left >= steps; left -= steps) {
         // Of 8 bits so much is read that what fetches ahead by itself does better.
         if constexpr (Tile > 1 && Bits < 8) (prefetch_lines<chunk_bytes(Bits, steps)>(planes[Panel]), ...);
-        add_decoded_steps<Bits>(dots, planes, inputs.x, col, std::make_integer_sequence<int, steps>{});
+        add_decoded_steps<Bits, steps>(dots, planes, inputs.x, col);
         ((planes[Panel] += chunk_bytes(Bits, steps)), ...);
         col += steps * step_cols;
       }

@@ -89,8 +89,8 @@ PARE_INLINE void add_four_listed(listed_sums& sums, const std::byte* positions, 
   const auto add_two = [&](const std::byte* both, const std::uint8_t* blocks, const u8x64& even, const u8x64& odd)
                            PARE_INLINE_LAMBDA {
                              const u8x64 two = load_kept(both);
-                             sums.add_step<0>(field<0, 4, 0>(two), permute<Cols>(x + blocks[0] * unit_cols, even));
-                             sums.add_step<1>(field<4, 4, 4>(two), permute<Cols>(x + blocks[1] * unit_cols, odd));
+                             sums.add_step<0>(field(two, 0, 4, 0), permute<Cols>(x + blocks[0] * unit_cols, even));
+                             sums.add_step<1>(field(two, 4, 4, 4), permute<Cols>(x + blocks[1] * unit_cols, odd));
                            };
   add_two(codes, at, first, second);
   add_two(codes + step_codes, at + 2, third, fourth);
@@ -101,7 +101,7 @@ template <int Cols>
 PARE_INLINE void add_one_listed(listed_sums& sums, const std::byte* positions, const std::byte* codes,
                                 const std::int8_t* x, const std::uint8_t* at, index_t step) {
   const u8x64 two = load_codes(codes + step / 2 * step_codes);
-  sums.add_step<0>(field(two, static_cast<int>(step % 2 * 4), splat_code(15)),
+  sums.add_step<0>(field(two, static_cast<int>(step % 2 * 4), 4, 0),
                    permute<Cols>(x + at[step] * unit_cols, load_position(position_bits_of<Cols>, positions, step)));
 }
 

@@ -153,23 +153,10 @@ inline u8x64 load_kept(const std::byte* p) { return load_codes(p); }
 inline void store_codes(std::byte* p, const u8x64& a) {
   for (int i = 0; i < 4; ++i) vst1q_u8(reinterpret_cast<std::uint8_t*>(p + 16 * i), a.q[i]);
 }
-template <int Bit, int Width, int To>
-inline u8x64 field(const u8x64& a) {
-  return each_byte([&](int i) {
-    uint8x16_t v = a.q[i];
-    if constexpr (Bit > To) v = vshrq_n_u8(v, Bit - To);
-    if constexpr (Bit < To) v = vshlq_n_u8(v, To - Bit);
-    return vandq_u8(v, vdupq_n_u8(static_cast<std::uint8_t>(((1 << Width) - 1) << To)));
-  });
-}
-inline u8x64 field(const u8x64& a, int bit, const u8x64& mask) {
-  const int8x16_t down = vdupq_n_s8(static_cast<std::int8_t>(-bit));
-  return each_byte([&](int i) { return vandq_u8(vshlq_u8(a.q[i], down), mask.q[i]); });
-}
-inline u8x64 field(const u8x64& a, int bit, int to, const u8x64& mask) {
-  const int8x16_t down = vdupq_n_s8(static_cast<std::int8_t>(-bit));
-  const int8x16_t up = vdupq_n_s8(static_cast<std::int8_t>(to));
-  return each_byte([&](int i) { return vandq_u8(vshlq_u8(vshlq_u8(a.q[i], down), up), mask.q[i]); });
+inline u8x64 field(const u8x64& a, int bit, int width, int to) {
+  const int8x16_t up = vdupq_n_s8(static_cast<std::int8_t>(to - bit));
+  const uint8x16_t mask = vdupq_n_u8(static_cast<std::uint8_t>(((1 << width) - 1) << to));
+  return each_byte([&](int i) { return vandq_u8(vshlq_u8(a.q[i], up), mask); });
 }
 inline u8x64 splat_code(std::uint8_t x) {
   return each_byte([&](int) { return vdupq_n_u8(x); });

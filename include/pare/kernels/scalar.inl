@@ -175,17 +175,10 @@ inline u8x64 load_codes(const std::byte* p) {
 // The same for what is used more than once.
 inline u8x64 load_kept(const std::byte* p) { return load_codes(p); }
 inline void store_codes(std::byte* p, const u8x64& a) { std::memcpy(p, a.byte, sizeof a.byte); }
-// Bits [Bit, Bit + Width) of each byte, moved to bit To.
-template <int Bit, int Width, int To>
-inline u8x64 field(const u8x64& a) {
-  return each_byte([&](int i) { return (a.byte[i] >> Bit & ((1 << Width) - 1)) << To; });
-}
-// The bits of each byte from `bit` on, of which those that the mask has are kept; and the same moved to bit `to`.
-inline u8x64 field(const u8x64& a, int bit, const u8x64& mask) {
-  return each_byte([&](int i) { return a.byte[i] >> bit & mask.byte[i]; });
-}
-inline u8x64 field(const u8x64& a, int bit, int to, const u8x64& mask) {
-  return each_byte([&](int i) { return a.byte[i] >> bit << to & mask.byte[i]; });
+// Bits [bit, bit + width) of each byte, moved to bit `to`. Where speed counts they are constants, once loops are
+// unrolled.
+inline u8x64 field(const u8x64& a, int bit, int width, int to) {
+  return each_byte([&](int i) { return (a.byte[i] >> bit & ((1 << width) - 1)) << to; });
 }
 inline u8x64 splat_code(std::uint8_t x) {
   return each_byte([&](int) { return x; });

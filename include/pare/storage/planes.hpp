@@ -53,6 +53,14 @@ inline constexpr auto planes_by_bits = [] {
 // Vectors of 64 bytes that a plane of this width needs for `steps` steps.
 constexpr std::ptrdiff_t plane_vectors(int width, std::ptrdiff_t steps) { return (steps * width + 7) / 8; }
 
+// Where a plane of codes of so many bits begins in a whole chunk, in bytes.
+constexpr std::ptrdiff_t plane_at(int bits, std::size_t number) {
+  const plane_list list = planes_of(bits);
+  std::ptrdiff_t vectors = 0;
+  for (std::size_t i = 0; i < number; ++i) vectors += plane_vectors(list.planes[i].width, chunk_steps);
+  return vectors * step_codes;
+}
+
 // Bytes of all planes of one chunk of `steps` <= 8 steps.
 constexpr std::ptrdiff_t chunk_bytes(int bits, std::ptrdiff_t steps) {
   std::ptrdiff_t vectors = 0;
