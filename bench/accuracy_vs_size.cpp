@@ -8,14 +8,12 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <pare/io/idx.hpp>
 #include <pare/io/pare_file.hpp>
-#include <pare/io/safetensors.hpp>
 #include <pare/parallel/thread_pool.hpp>
 #include <pare/train/convert.hpp>
-#include <pare/train/digits.hpp>
 
 #include "accuracy_report.hpp"
+#include "inputs.hpp"
 #include "peers/eigen.hpp"
 #include "shrink.hpp"
 #include "stopwatch.hpp"
@@ -85,13 +83,6 @@ grid grid_of(const options& chosen) {
           .batch_64 = {.rounds = 11, .calls = 2}};
 }
 
-pare::dataset_split load_data(const options& chosen) {
-  if (!chosen.data.empty()) return pare::load_idx_folder(chosen.data);
-  say("No --data: drawing synthetic digits.");
-  const index_t unit = chosen.quick ? 2000 : 10000;
-  return {pare::make_digits(2 * unit, 1), pare::make_digits(unit, 2)};
-}
-
 // For training from scratch.
 pare::training_options training_of(const options& chosen, pare::executor& threads) {
   pare::training_options training;
@@ -125,11 +116,6 @@ pare::mlp train_lenet(const pare::dataset_split& data, pare::training_options tr
   };
   train(model, data.train, training);
   return model;
-}
-
-pare::mlp load_model(const std::filesystem::path& file) {
-  say("Loading " + file.string());
-  return to_mlp(file.extension() == ".safetensors" ? pare::load_safetensors(file) : pare::load(file));
 }
 
 // A perceptron that is to be stored with every number of bits.
@@ -280,14 +266,15 @@ void run(const options& chosen) {
   std::filesystem::create_directories(out / "networks");
   const grid over = grid_of(chosen);
   pare::thread_pool threads(chosen.threads);
-  const pare::dataset_split data = load_data(chosen);
+  const pare::dataset_split data =
+      bench::load_images(chosen.data, chosen.quick ? 4000 : 20000, chosen.quick ? 2000 : 10000);
   if (data.test.samples() < timed_batch)
     throw pare::value_error(
         fmt::format("the test set has {} samples, timing needs {}", data.test.samples(), timed_batch));
   const pare::dataset_split training =
       hold_out_random(data.train, std::min<index_t>(5000, data.train.samples() / 10), chosen.seed);
-  const pare::mlp whole =
-      chosen.model.empty() ? train_lenet(training, training_of(chosen, threads)) : load_model(chosen.model);
+  const pare::mlp whole = chosen.model.empty() ? train_lenet(training, training_of(chosen, threads))
+                                               : to_mlp(bench::load_model(chosen.model));
   const std::vector<candidate> candidates = shrink(whole, over, training, tuning_of(chosen, threads));
 
   bench::report report = describe(chosen, training, data.test, whole);

@@ -10,16 +10,14 @@
 #include <CLI/CLI.hpp>
 
 #include <pare/compress/calibrate.hpp>
-#include <pare/io/idx.hpp>
 #include <pare/io/pare_file.hpp>
-#include <pare/io/safetensors.hpp>
 #include <pare/parallel/thread_pool.hpp>
 #include <pare/train/convert.hpp>
-#include <pare/train/digits.hpp>
 #include <pare/train/evaluate.hpp>
 #include <pare/train/trainer.hpp>
 
 #include "calibrated/methods.hpp"
+#include "inputs.hpp"
 #include "machine.hpp"
 #include "output.hpp"
 #include "table.hpp"
@@ -61,15 +59,8 @@ options parse(int argc, char** argv) {
   return chosen;
 }
 
-pare::dataset_split load_data(const options& chosen) {
-  if (!chosen.data.empty()) return pare::load_idx_folder(chosen.data);
-  say("No --data: drawing synthetic digits.");
-  return {pare::make_digits(10000, 1), pare::make_digits(5000, 2)};
-}
-
-pare::network load_model(const options& chosen, const pare::dataset& train, pare::executor& threads) {
-  if (chosen.model.ends_with(".safetensors")) return pare::load_safetensors(chosen.model);
-  if (!chosen.model.empty()) return pare::load(chosen.model);
+pare::network find_model(const options& chosen, const pare::dataset& train, pare::executor& threads) {
+  if (!chosen.model.empty()) return bench::load_model(chosen.model);
   say(fmt::format("No --model: training 784-300-100-10 for {} epochs.", chosen.epochs));
   pare::mlp model = pare::make_mlp({train.features(), 300, 100, train.classes}, chosen.seed);
   pare::train(model, train, {.epochs = chosen.epochs, .seed = chosen.seed, .executor = &threads});
@@ -98,8 +89,8 @@ std::vector<bench::column<result>> columns() {
 void run(const options& chosen) {
   std::filesystem::create_directories(chosen.out);
   pare::thread_pool threads(chosen.threads);
-  const pare::dataset_split data = load_data(chosen);
-  const pare::network net = load_model(chosen, data.train, threads);
+  const pare::dataset_split data = bench::load_images(chosen.data, 10000, 5000);
+  const pare::network net = find_model(chosen, data.train, threads);
   const pare::dataset some =
       hold_out_random(data.train, std::min(chosen.inputs, data.train.samples() - 1), chosen.seed).test;
   const pare::calibration seen = pare::calibrate(net, some.inputs, &threads);

@@ -13,11 +13,10 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <pare/io/idx.hpp>
 #include <pare/io/pare_file.hpp>
 #include <pare/parallel/thread_pool.hpp>
-#include <pare/train/digits.hpp>
 
+#include "inputs.hpp"
 #include "lenet300/recipe.hpp"
 #include "lenet300/result.hpp"
 
@@ -103,13 +102,6 @@ bench::recipe recipe_of(const options& chosen) {
     if (step == "tuning") steps.tuning_epochs = 0;
   }
   return steps;
-}
-
-pare::dataset_split load_data(const options& chosen) {
-  if (!chosen.data.empty()) return pare::load_idx_folder(chosen.data);
-  say("No --data: drawing synthetic digits.");
-  const index_t unit = chosen.quick ? 2000 : 10000;
-  return {pare::make_digits(2 * unit, 1), pare::make_digits(unit, 2)};
 }
 
 // Mild enough that a digit stays what it is.
@@ -235,7 +227,8 @@ void run(const options& chosen) {
   std::filesystem::create_directories(chosen.out);
   pare::thread_pool threads(chosen.threads);
   const bench::recipe steps = recipe_of(chosen);
-  const pare::dataset_split data = load_data(chosen);
+  const pare::dataset_split data =
+      bench::load_images(chosen.data, chosen.quick ? 4000 : 20000, chosen.quick ? 2000 : 10000);
   bench::lenet300_report report{data.test.name, chosen.track, 0, 0, data.test.samples(), {}};
   report.held_out_samples = held_out_samples(data.train);
   report.training_samples = data.train.samples() - report.held_out_samples;

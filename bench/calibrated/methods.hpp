@@ -84,6 +84,8 @@ struct removal_method {
   std::string name;
   bool corrects_bias;
   std::function<void(calibrated_layer&, pare::sparsity, pare::executor&)> remove;
+  // What serves every share, done beforehand; may be empty.
+  std::function<void(calibrated_layer&, pare::executor&)> prepare = {};
 };
 
 inline std::vector<removal_method> removal_methods() {
@@ -107,6 +109,9 @@ inline std::vector<removal_method> removal_methods() {
       {"surgery", true,
        [](calibrated_layer& l, pare::sparsity share, pare::executor& threads) {
          pare::refit(l.weights, l.order->kept(share), l.moment, {.threads = &threads});
+       },
+       [](calibrated_layer& l, pare::executor& threads) {
+         if (!l.order) l.order.emplace(l.weights, l.moment, pare::compensation_options{.threads = &threads});
        }},
   };
 }
@@ -148,10 +153,8 @@ class calibrated_network {
   // Exactly this share of all weights, the same of each layer, but none of small ones, with less than a thirty-second
   // of all weights; what remains is rounded to 8 bits.
   pare::network remove(double share, const removal_method& method) {
-    if (method.name == "surgery")
-      for (calibrated_layer& l : layers_)
-        if (!l.order && !is_small(l))
-          l.order.emplace(l.weights, l.moment, pare::compensation_options{.threads = &threads_});
+    for (calibrated_layer& l : layers_)
+      if (method.prepare && !is_small(l)) method.prepare(l, threads_);
     pare::index_t size = 0;
     for (const calibrated_layer& l : layers_) size += is_small(l) ? 0 : l.weights.size();
     const double of_large = share * static_cast<double>(weights_) / static_cast<double>(size);
