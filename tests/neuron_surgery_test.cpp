@@ -40,7 +40,9 @@ struct two_layers {
 TEST_CASE("a neuron that the others and a constant can replace goes without loss, or one of them") {
   two_layers net(6, 12, 4, 1);
   net.h.row(7) = 2 * net.h.row(3) - 0.5f * net.h.row(9) + Eigen::RowVectorXf::Constant(500, 3.0f);
-  const pare::narrowed_layers small = net.remove(11, 0);
+  // Without any damping the moment is singular but for rounding. This much costs about 1e-10 of the sum of the squares
+  // of what a neuron is replaced by.
+  const pare::narrowed_layers small = net.remove(11, 1e-10);
   const auto stays = [&](index_t j) { return std::find(small.kept.begin(), small.kept.end(), j) != small.kept.end(); };
   CHECK(!(stays(3) && stays(7) && stays(9)));
   CHECK(net.error(small) < 1e-8 * (net.w2 * net.h).squaredNorm() / 500);
