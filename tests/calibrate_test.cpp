@@ -97,3 +97,17 @@ TEST_CASE("calibration refuses what it cannot use, and is as it was") {
   CHECK(error_message<pare::value_error>([&] { pare::calibrate(net, Eigen::MatrixXf(12, 0)); }) ==
         "there are no calibration inputs, at least 1 is needed");
 }
+
+TEST_CASE("an input that overflows in a hidden layer leaves a calibration as it was, whatever came before it") {
+  pare::network net(1);
+  net.add(pare::linear(pare::pack_dense(Eigen::MatrixXf(Eigen::MatrixXf::Constant(2, 1, 1e30f))),
+                       Eigen::VectorXf(Eigen::VectorXf::Zero(2)), pare::precision::float32));
+  net.add(pare::linear(pare::pack_dense(gaussian(1, 2, 1)), gaussian(1, 1, 2), pare::precision::float32));
+  Eigen::MatrixXf x = Eigen::MatrixXf::Constant(1, 600, 2);
+  pare::calibration seen = pare::calibrate(net, x.leftCols(5));
+  x(0, 599) = 1e10f;
+  CHECK_THROWS_AS(seen.add(net, x), pare::value_error);
+  CHECK(seen.samples() == 5);
+  CHECK(seen.inputs_of(0).samples() == 5);
+  CHECK(seen.inputs_of(0).second_moment()(0, 0) == 4);
+}

@@ -18,6 +18,18 @@ inline pare::input_statistics statistics_of(const Eigen::MatrixXf& x) {
   return statistics;
 }
 
+// Weights, and what is known of their inputs.
+struct calibrated_layer {
+  Eigen::MatrixXf w;
+  pare::input_statistics inputs;
+  Eigen::MatrixXd moment;
+
+  calibrated_layer(pare::index_t rows, pare::index_t cols, std::uint32_t seed)
+      : w(gaussian(rows, cols, seed)),
+        inputs(statistics_of(correlated(cols, 4 * cols, seed + 1))),
+        moment(inputs.second_moment()) {}
+};
+
 inline Eigen::MatrixXd values_of(const pare::quantized_codes& q) {
   Eigen::MatrixXd values(q.rows, q.cols);
   pare::dequantize(q, values);

@@ -23,21 +23,10 @@ const std::vector<pare::quantize_options> formats = {
     {.bits = 4, .scheme = pare::scheme::two_level, .group_size = 16},
 };
 
-struct layer {
-  Eigen::MatrixXf w;
-  pare::input_statistics inputs;
-  Eigen::MatrixXd moment;
-
-  layer(index_t rows, index_t cols, std::uint32_t seed)
-      : w(gaussian(rows, cols, seed)),
-        inputs(statistics_of(correlated(cols, 4 * cols, seed + 1))),
-        moment(inputs.second_moment()) {}
-};
-
 }  // namespace
 
 TEST_CASE("after coordinate descent no single code can become another one and lower the error") {
-  const layer l(4, 24, 1);
+  const calibrated_layer l(4, 24, 1);
   std::vector<pare::quantized_codes> starts = {pare::quantize_codes(l.w, pare::nf4(), {.group_size = 8})};
   for (const pare::quantize_options& options : formats) starts.push_back(pare::quantize_codes(l.w, options));
   for (const pare::quantized_codes& start : starts) {
@@ -56,7 +45,7 @@ TEST_CASE("after coordinate descent no single code can become another one and lo
 }
 
 TEST_CASE("coordinate descent leaves alone what a mask removes, stops when told, and finds nothing where nothing is") {
-  const layer l(6, 40, 2);
+  const calibrated_layer l(6, 40, 2);
   const pare::quantized_codes start = pare::quantize_codes(l.w, {.bits = 3});
   CHECK(pare::descend(l.w, start, l.moment, {.sweeps = 0}).codes == start.codes);
   CHECK(pare::descend(l.w, start, Eigen::MatrixXd::Zero(40, 40)).codes == start.codes);
@@ -69,7 +58,7 @@ TEST_CASE("coordinate descent leaves alone what a mask removes, stops when told,
 }
 
 TEST_CASE("coordinate descent lowers what gptq has left") {
-  const layer l(16, 100, 3);
+  const calibrated_layer l(16, 100, 3);
   const pare::inverse_factor factor(l.moment);
   for (const int bits : {2, 3, 4}) {
     const pare::quantized_codes start = pare::quantize_codes(l.w, {.bits = bits});
@@ -93,7 +82,7 @@ TEST_CASE("surgery on two weights rounds the cheaper one first, and the other ma
 }
 
 TEST_CASE("surgery with uncorrelated inputs is rounding to nearest, with correlated ones better") {
-  const layer l(8, 40, 4);
+  const calibrated_layer l(8, 40, 4);
   for (const pare::quantize_options& options : formats) {
     const pare::quantized_codes start = pare::quantize_codes(l.w, options);
     CHECK(pare::optimal_brain_quantizer(l.w, start, Eigen::MatrixXd::Identity(40, 40)).codes == start.codes);
@@ -103,7 +92,7 @@ TEST_CASE("surgery with uncorrelated inputs is rounding to nearest, with correla
 }
 
 TEST_CASE("how many threads quantize changes nothing", "[threads]") {
-  const layer l(300, 60, 14);
+  const calibrated_layer l(300, 60, 14);
   pare::thread_pool threads(3);
   const pare::inverse_factor factor(l.moment);
   const pare::quantized_codes start = pare::quantize_codes(l.w, {.bits = 3});
@@ -115,7 +104,7 @@ TEST_CASE("how many threads quantize changes nothing", "[threads]") {
 }
 
 TEST_CASE("a corrected bias takes back what outputs are off on average") {
-  const layer l(5, 30, 5);
+  const calibrated_layer l(5, 30, 5);
   const Eigen::VectorXf bias = gaussian(5, 1, 6);
   const Eigen::MatrixXf q = values_of(pare::quantize_codes(l.w, {.bits = 2})).cast<float>();
   const Eigen::VectorXd mean = Eigen::VectorXd::Constant(30, 0.7) + l.inputs.mean();

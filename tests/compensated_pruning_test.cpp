@@ -28,27 +28,16 @@ double error_of(const Eigen::MatrixXf& w, const Eigen::MatrixXf& changed, const 
   return output_error(w.cast<double>(), changed.cast<double>(), moment);
 }
 
-struct layer {
-  Eigen::MatrixXf w;
-  pare::input_statistics inputs;
-  Eigen::MatrixXd moment;
-
-  layer(index_t rows, index_t cols, std::uint32_t seed)
-      : w(gaussian(rows, cols, seed)),
-        inputs(statistics_of(correlated(cols, 4 * cols, seed + 1))),
-        moment(inputs.second_moment()) {}
-
-  double magnitude_error(double share) const {
-    Eigen::MatrixXf pruned = w;
-    pare::prune(pruned, pare::sparsity{share});
-    return error_of(w, pruned, moment);
-  }
-};
+double magnitude_error(const calibrated_layer& l, double share) {
+  Eigen::MatrixXf pruned = l.w;
+  pare::prune(pruned, pare::sparsity{share});
+  return error_of(l.w, pruned, l.moment);
+}
 
 }  // namespace
 
 TEST_CASE("refitted weights are where the slope of the output's error is zero") {
-  const layer l(7, 30, 1);
+  const calibrated_layer l(7, 30, 1);
   const mask kept = pare::make_mask(pare::by_magnitude(l.w), pare::sparsity{0.6});
   Eigen::MatrixXf changed = l.w;
   pare::refit(changed, kept, l.moment);
@@ -61,11 +50,11 @@ TEST_CASE("refitted weights are where the slope of the output's error is zero") 
         CHECK(std::abs(slope(row, col)) <= bound(row, col));
       else
         CHECK(changed(row, col) == 0);
-  CHECK(error_of(l.w, changed, l.moment) < 0.5 * l.magnitude_error(0.6));
+  CHECK(error_of(l.w, changed, l.moment) < 0.5 * magnitude_error(l, 0.6));
 }
 
 TEST_CASE("refit keeps all, none, or a tensor of another library") {
-  const layer l(3, 10, 2);
+  const calibrated_layer l(3, 10, 2);
   Eigen::MatrixXf changed = l.w;
   pare::refit(changed, ~mask(3, 10), l.moment);
   CHECK(changed == l.w);
@@ -85,7 +74,7 @@ TEST_CASE("refit keeps all, none, or a tensor of another library") {
 }
 
 TEST_CASE("wanda ranks by the weight times the root mean square of its input") {
-  const layer l(4, 12, 3);
+  const calibrated_layer l(4, 12, 3);
   const pare::row_major_matrix scores = pare::wanda_scores(l.w, l.inputs);
   for (index_t row = 0; row < 4; ++row)
     for (index_t col = 0; col < 12; ++col)
@@ -97,13 +86,13 @@ TEST_CASE("wanda ranks by the weight times the root mean square of its input") {
 TEST_CASE("sparse_gpt removes exactly its share, and less error comes of it than of magnitude") {
   for (const index_t cols : {50, 128, 300})
     for (const double share : {0.3, 0.5}) {
-      const layer l(20, cols, 4);
+      const calibrated_layer l(20, cols, 4);
       Eigen::MatrixXf changed = l.w;
       const mask kept = pare::sparse_gpt(changed, pare::inverse_factor(l.moment), pare::sparsity{share});
       CHECK(kept.count() == pare::kept_count(20 * cols, share));
       for (index_t row = 0; row < 20; ++row)
         for (index_t col = 0; col < cols; ++col) CHECK((changed(row, col) != 0) == kept.test(row, col));
-      CHECK(error_of(l.w, changed, l.moment) < 0.6 * l.magnitude_error(share));
+      CHECK(error_of(l.w, changed, l.moment) < 0.6 * magnitude_error(l, share));
       // The columns behind make up for each, but those before cannot any more: a refit does better.
       Eigen::MatrixXf best = l.w;
       pare::refit(best, kept, l.moment);
@@ -113,7 +102,7 @@ TEST_CASE("sparse_gpt removes exactly its share, and less error comes of it than
 }
 
 TEST_CASE("sparse_gpt keeps n of m, by what columns have become when their turn comes") {
-  const layer l(9, 42, 5);
+  const calibrated_layer l(9, 42, 5);
   const pare::inverse_factor factor(l.moment, {.order = pare::column_order::as_they_are});
   Eigen::MatrixXf changed = l.w;
   const mask kept = pare::sparse_gpt(changed, factor, pare::n_of_m{2, 4});
@@ -136,7 +125,7 @@ TEST_CASE("sparse_gpt keeps n of m, by what columns have become when their turn 
 
 TEST_CASE("surgery removes what a search over all weights left removes") {
   const index_t rows = 3, cols = 9, keep = 8;
-  const layer l(rows, cols, 6);
+  const calibrated_layer l(rows, cols, 6);
   const Eigen::MatrixXd h = damped(l.moment);
   // The squared error of a row with the weights that are kept at their best: w_R (H^-1_RR)^-1 w_R.
   const auto loss = [&](index_t row, const std::vector<index_t>& removed) {
@@ -170,7 +159,7 @@ TEST_CASE("surgery removes what a search over all weights left removes") {
 }
 
 TEST_CASE("surgery does better than sparse_gpt, which does better than wanda, which does better than magnitude") {
-  layer l(24, 60, 7);
+  calibrated_layer l(24, 60, 7);
   Eigen::MatrixXf x = correlated(60, 240, 8);
   for (index_t j = 0; j < 60; ++j) x.row(j) *= static_cast<float>(1 + j % 5);  // inputs of unlike size
   l.moment = statistics_of(x).second_moment();
@@ -182,12 +171,12 @@ TEST_CASE("surgery does better than sparse_gpt, which does better than wanda, wh
     pare::make_mask(pare::by_score(scores), pare::row_sparsity{share}).apply(by_wanda);
     CHECK(error_of(l.w, by_surgery, l.moment) < error_of(l.w, by_gpt, l.moment));
     CHECK(error_of(l.w, by_gpt, l.moment) < error_of(l.w, by_wanda, l.moment));
-    CHECK(error_of(l.w, by_wanda, l.moment) < l.magnitude_error(share));
+    CHECK(error_of(l.w, by_wanda, l.moment) < magnitude_error(l, share));
   }
 }
 
 TEST_CASE("how many threads prune changes nothing", "[threads]") {
-  const layer l(30, 40, 13);
+  const calibrated_layer l(30, 40, 13);
   pare::thread_pool threads(3);
   Eigen::MatrixXf one = l.w, several = l.w;
   CHECK(pare::optimal_brain_surgeon(one, l.moment, pare::sparsity{0.6}) ==
@@ -196,7 +185,7 @@ TEST_CASE("how many threads prune changes nothing", "[threads]") {
 }
 
 TEST_CASE("weights that are zero already go first, and none come back") {
-  layer l(5, 20, 9);
+  calibrated_layer l(5, 20, 9);
   for (index_t i = 0; i < l.w.size(); i += 3) l.w(i) = 0;
   const index_t nonzeros = (l.w.array() != 0).count();
   Eigen::MatrixXf changed = l.w;
@@ -207,7 +196,7 @@ TEST_CASE("weights that are zero already go first, and none come back") {
 }
 
 TEST_CASE("weights of inputs that are always zero go first, however large they are") {
-  layer l(6, 20, 11);
+  calibrated_layer l(6, 20, 11);
   l.w.col(4).setConstant(100);
   Eigen::MatrixXf x = correlated(20, 80, 12);
   x.row(4).setZero();
@@ -223,7 +212,7 @@ TEST_CASE("weights of inputs that are always zero go first, however large they a
 }
 
 TEST_CASE("what does not fit is refused, and the weights are as they were") {
-  const layer l(3, 8, 10);
+  const calibrated_layer l(3, 8, 10);
   Eigen::MatrixXf w = l.w;
   const Eigen::MatrixXd small = Eigen::MatrixXd::Identity(7, 7);
   CHECK(error_message<pare::shape_error>([&] { pare::refit(w, mask(3, 8), small); }) ==
