@@ -87,10 +87,10 @@ class inverse_factor {
  private:
   // H = R Rᵀ with an upper R, whose inverse is U: the Cholesky factor of H with rows and columns turned around.
   void factorize(const Eigen::MatrixXd& moment, double damping) {
+    const std::vector<index_t> turned_order(order_.rbegin(), order_.rend());
     constexpr int trials = 12;
     for (int trial = 0; trial < trials; ++trial) {
       const Eigen::MatrixXd h = detail::damped(moment, damping);
-      const std::vector<index_t> turned_order(order_.rbegin(), order_.rend());
       Eigen::MatrixXd turned = h(turned_order, turned_order);
       const Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> factor(turned);
       if (factor.info() == Eigen::Success) {

@@ -86,6 +86,7 @@ class level_histogram {
       return {a.weight - b.weight, a.first - b.first, a.second - b.second};
     }
   };
+  // A type of its own, so that vectors of it are compiled only where the template is.
   struct level_row : std::array<std::int8_t, 2 * most + 1> {};
   static std::size_t index(int level) { return static_cast<std::size_t>(level + most); }
 
