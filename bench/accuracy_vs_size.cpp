@@ -266,8 +266,7 @@ void run(const options& chosen) {
   std::filesystem::create_directories(out / "networks");
   const grid over = grid_of(chosen);
   pare::thread_pool threads(chosen.threads);
-  const pare::dataset_split data =
-      bench::load_images(chosen.data, chosen.quick ? 4000 : 20000, chosen.quick ? 2000 : 10000);
+  const pare::dataset_split data = bench::load_images(chosen.data, chosen.quick ? 2000 : 10000);
   if (data.test.samples() < timed_batch)
     throw pare::value_error(
         fmt::format("the test set has {} samples, timing needs {}", data.test.samples(), timed_batch));
@@ -291,10 +290,8 @@ void run(const options& chosen) {
 
 int main(int argc, char** argv) {
   bench::keep_freed_memory();
-  try {
+  return bench::exit_code("accuracy_vs_size", [&] {
     run(parse(argc, argv));
-  } catch (const std::exception& problem) {
-    std::cerr << "accuracy_vs_size: " << problem.what() << '\n';
-    return 1;
-  }
+    return 0;
+  });
 }

@@ -89,7 +89,7 @@ std::vector<bench::column<result>> columns() {
 void run(const options& chosen) {
   std::filesystem::create_directories(chosen.out);
   pare::thread_pool threads(chosen.threads);
-  const pare::dataset_split data = bench::load_images(chosen.data, 10000, 5000);
+  const pare::dataset_split data = bench::load_images(chosen.data, 5000);
   const pare::network net = find_model(chosen, data.train, threads);
   const pare::dataset some =
       hold_out_random(data.train, std::min(chosen.inputs, data.train.samples() - 1), chosen.seed).test;
@@ -130,10 +130,8 @@ void run(const options& chosen) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return bench::exit_code("calibrated", [&] {
     run(parse(argc, argv));
-  } catch (const std::exception& problem) {
-    std::cerr << "calibrated: " << problem.what() << '\n';
-    return 1;
-  }
+    return 0;
+  });
 }

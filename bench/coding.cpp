@@ -144,10 +144,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--out", out, "folder for coding.csv");
   CLI11_PARSE(app, argc, argv);
-  try {
+  return bench::exit_code("coding", [&] {
     run(rounds, size, out);
-  } catch (const std::exception& problem) {
-    std::cerr << "coding: " << problem.what() << '\n';
-    return 1;
-  }
+    return 0;
+  });
 }

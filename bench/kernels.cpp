@@ -78,11 +78,8 @@ bool run(const options& chosen) {
 
 int main(int argc, char** argv) {
   bench::keep_freed_memory();
-  try {
+  return bench::exit_code("kernels", [&] {
     const options chosen = parse(argc, argv);
     return run(chosen) || !chosen.check ? 0 : 1;
-  } catch (const std::exception& problem) {
-    std::cerr << "kernels: " << problem.what() << '\n';
-    return 1;
-  }
+  });
 }

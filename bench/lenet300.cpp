@@ -227,8 +227,7 @@ void run(const options& chosen) {
   std::filesystem::create_directories(chosen.out);
   pare::thread_pool threads(chosen.threads);
   const bench::recipe steps = recipe_of(chosen);
-  const pare::dataset_split data =
-      bench::load_images(chosen.data, chosen.quick ? 4000 : 20000, chosen.quick ? 2000 : 10000);
+  const pare::dataset_split data = bench::load_images(chosen.data, chosen.quick ? 2000 : 10000);
   bench::lenet300_report report{data.test.name, chosen.track, 0, 0, data.test.samples(), {}};
   report.held_out_samples = held_out_samples(data.train);
   report.training_samples = data.train.samples() - report.held_out_samples;
@@ -241,10 +240,8 @@ void run(const options& chosen) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return bench::exit_code("lenet300", [&] {
     run(parse(argc, argv));
-  } catch (const std::exception& problem) {
-    std::cerr << "lenet300: " << problem.what() << '\n';
-    return 1;
-  }
+    return 0;
+  });
 }

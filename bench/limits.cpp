@@ -99,10 +99,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--out", out, "folder for limits.csv and limits.json");
   CLI11_PARSE(app, argc, argv);
-  try {
+  return bench::exit_code("limits", [&] {
     run(rounds, out);
-  } catch (const std::exception& problem) {
-    std::cerr << "limits: " << problem.what() << '\n';
-    return 1;
-  }
+    return 0;
+  });
 }
