@@ -27,6 +27,13 @@ class adaptive_bit {
   probability one() const { return state_ >> 16 | 1; }
   std::uint32_t seen() const { return state_ & most_seen; }
 
+  // first ? a : b, without a branch.
+  static adaptive_bit either(bool first, adaptive_bit a, adaptive_bit b) {
+    const std::uint32_t mask = -std::uint32_t{first};
+    a.state_ = (a.state_ & mask) | (b.state_ & ~mask);
+    return a;
+  }
+
   void learn(bool bit) {
     const std::uint32_t n = seen();
     const std::int64_t goal = bit ? (1 << 22) - 1 : 0;
@@ -37,6 +44,14 @@ class adaptive_bit {
   template <class Coder>
   bool code(Coder& coder, bool bit) {
     bit = coder.code(bit, one());
+    learn(bit);
+    return bit;
+  }
+
+  // The same for one that is hard to foresee.
+  template <class Coder>
+  bool code_random(Coder& coder, bool bit) {
+    bit = coder.code_random(bit, one());
     learn(bit);
     return bit;
   }

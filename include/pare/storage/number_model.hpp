@@ -54,14 +54,20 @@ class integer_model {
 class code_model {
  public:
   explicit code_model(int bits, int adaptive)
-      : flat_(bits - adaptive), adaptive_(adaptive), nodes_(std::size_t{1} << adaptive) {}
+      : flat_(bits - adaptive), adaptive_(adaptive), nodes_(std::size_t{2} << adaptive) {}
   explicit code_model(int bits) : code_model(bits, bits) {}
 
   template <class Coder>
   std::uint32_t code(Coder& coder, std::uint32_t value) {
     std::uint32_t node = 1;
-    for (int i = adaptive_ - 1; i >= 0; --i)
-      node = node << 1 | std::uint32_t{nodes_[node].code(coder, value >> (flat_ + i) & 1)};
+    adaptive_bit here = nodes_[1];
+    for (int i = adaptive_ - 1; i >= 0; --i) {
+      const adaptive_bit zero = nodes_[2 * node], one = nodes_[2 * node + 1];  // before it is known which comes next
+      const bool bit = here.code_random(coder, value >> (flat_ + i) & 1);
+      nodes_[node] = here;
+      node = node << 1 | std::uint32_t{bit};
+      here = adaptive_bit::either(bit, one, zero);
+    }
     const std::uint32_t upper = node - (1u << adaptive_);
     if (flat_ == 0) return upper;
     return upper << flat_ | coder.code_flat(value & ((1u << flat_) - 1), flat_);
@@ -69,7 +75,7 @@ class code_model {
 
  private:
   int flat_, adaptive_;
-  std::vector<adaptive_bit> nodes_;
+  std::vector<adaptive_bit> nodes_;  // below a node n are 2 n and 2 n + 1, below the last ones unused ones
 };
 
 }  // namespace pare::detail
