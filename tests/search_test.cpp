@@ -128,15 +128,13 @@ TEST_CASE("sums over codes are exact, however many values there are") {
   for (const std::size_t size : {0u, 1u, 255u, 256u, 257u, 5000u}) {
     std::vector<float> values(size);
     for (std::size_t i = 0; i < size; ++i) values[i] = static_cast<float>(i % 7);
-    const auto sums = pare::detail::sum_trials<pare::detail::sums_over::codes_too, 20>(
-        values, [](float, std::array<float, 20>& levels) {
-          for (std::size_t i = 0; i < 20; ++i) levels[i] = 255.0f - static_cast<float>(i);
-        });
+    const auto sums = pare::detail::sum_trials<20>(values, [](float, std::array<float, 20>& levels) {
+      for (std::size_t i = 0; i < 20; ++i) levels[i] = 255.0f - static_cast<float>(i);
+    });
     double total = 0;
     for (const float value : values) total += double{value};
     for (std::size_t i = 0; i < 20; ++i) {
       const double code = 255.0 - static_cast<double>(i);
-      CHECK(sums.c[i] == static_cast<double>(size) * code);
       CHECK(sums.cc[i] == static_cast<double>(size) * code * code);
       CHECK(sums.vc[i] == total * code);
     }

@@ -3,6 +3,7 @@
 
 #include <pare/quantize/codes.hpp>
 #include <pare/quantize/search.hpp>
+#include <pare/quantize/two_level_search.hpp>
 
 namespace pare {
 namespace detail {
@@ -32,8 +33,36 @@ inline void store_half_scales(std::span<const group_range> ranges, quantized_cod
   }
 }
 
-// Rounds to storage scales as unit · (0 to 255) and offsets as offset_unit · (-128 to 127); one row.
-inline void store_two_level(std::span<const group_range> ranges, quantized_codes& q, index_t row) {
+// The values of group g of a row, of which the last may be smaller.
+inline std::span<const float> group_of(std::span<const float> row_values, std::size_t g, index_t group_size) {
+  const std::size_t size = static_cast<std::size_t>(group_size);
+  return row_values.subspan(g * size, std::min(size, row_values.size() - g * size));
+}
+
+// A scale of 1 to 255 and an offset of -128 to 127 units, and of those at most two off the one with the least squared
+// error: rounding each by itself adds 1.4 % of error at 6 bits.
+inline void search_stored(std::span<const float> values, const code_range& codes, double unit, double offset_unit,
+                          std::uint16_t& scale, std::int16_t& offset) {
+  constexpr int side = tried_steps;
+  const auto scale_at = [&](int i) { return std::clamp(scale + i / side - side / 2, 1, 255); };
+  const auto offset_at = [&](int i) { return std::clamp(offset + i % side - side / 2, -128, 127); };
+  range_trials trials;
+  for (int i = 0; i < side * side; ++i) {
+    trials.scale[static_cast<std::size_t>(i)] = static_cast<float>(std::max(unit * scale_at(i), least_scale));
+    trials.offset[static_cast<std::size_t>(i)] = static_cast<float>(offset_unit * offset_at(i));
+  }
+  auto errors = squared_errors(values, codes, trials);
+  const auto nearest = errors.begin() + side * side / 2, least = std::min_element(errors.begin(), errors.end());
+  const int found = static_cast<int>((*least < *nearest ? least : nearest) - errors.begin());
+  const int found_offset = offset_at(found);
+  scale = static_cast<std::uint16_t>(scale_at(found));
+  offset = static_cast<std::int16_t>(found_offset);
+}
+
+// Rounds to storage scales as unit · (0 to 255) and offsets as offset_unit · (-128 to 127); one row. To the nearest, or
+// `searched` for the least error.
+inline void store_two_level(std::span<const float> row_values, std::span<const group_range> ranges, quantized_codes& q,
+                            index_t row, bool searched) {
   const std::size_t first = static_cast<std::size_t>(row) * ranges.size();
   double scale = 0, offset = 0;
   for (const group_range& range : ranges) {
@@ -43,8 +72,9 @@ inline void store_two_level(std::span<const group_range> ranges, quantized_codes
   scale = std::min(scale, most_scale);
   offset = std::min(offset, most_scale);
   // With a single group both are stored exactly: 1 · unit.
-  const double top_scale = ranges.size() == 1 ? 1 : 255;
-  const double top_offset = ranges.size() == 1 ? 1 : 127;
+  const bool single = ranges.size() == 1;
+  const double top_scale = single ? 1 : 255;
+  const double top_offset = single ? 1 : 127;
   const float unit = scale < least_scale ? 0.0f : static_cast<float>(scale / top_scale);
   const float offset_unit = offset < least_scale ? 0.0f : static_cast<float>(offset / top_offset);
   q.unit[static_cast<std::size_t>(row)] = unit;
@@ -53,8 +83,13 @@ inline void store_two_level(std::span<const group_range> ranges, quantized_codes
     const auto multiple = [](double x, float of, double low, double high) {
       return of == 0 ? 0.0 : std::clamp(std::nearbyint(x / static_cast<double>(of)), low, high);
     };
-    q.scale[first + g] = static_cast<std::uint16_t>(multiple(ranges[g].scale, unit, 0, 255));
-    q.offset[first + g] = static_cast<std::int16_t>(multiple(ranges[g].offset, offset_unit, -128, 127));
+    std::uint16_t& of_scale = q.scale[first + g];
+    std::int16_t& of_offset = q.offset[first + g];
+    of_scale = static_cast<std::uint16_t>(multiple(ranges[g].scale, unit, 0, 255));
+    of_offset = static_cast<std::int16_t>(multiple(ranges[g].offset, offset_unit, -128, 127));
+    if (searched && !single && of_scale > 0)
+      search_stored(group_of(row_values, g, q.group_size), centered_codes(q.bits), static_cast<double>(unit),
+                    static_cast<double>(offset_unit), of_scale, of_offset);
   }
 }
 
@@ -113,17 +148,11 @@ inline group_range find_range(std::span<const float> values, const quantize_opti
   return {};
 }
 
-// The values of group g of a row, of which the last may be smaller.
-inline std::span<const float> group_of(std::span<const float> row_values, std::size_t g, index_t group_size) {
-  const std::size_t size = static_cast<std::size_t>(group_size);
-  return row_values.subspan(g * size, std::min(size, row_values.size() - g * size));
-}
-
-// Stores the ranges of one row's groups and rounds its weights to codes.
+// Stores the ranges of one row's groups, which were `searched` for the least error, and rounds its weights to codes.
 inline void round_affine_row(std::span<const float> row_values, std::span<const group_range> ranges, quantized_codes& q,
-                             index_t row) {
+                             index_t row, bool searched) {
   if (q.scheme == scheme::two_level)
-    store_two_level(ranges, q, row);
+    store_two_level(row_values, ranges, q, row, searched);
   else
     store_half_scales(ranges, q, row);
   for (std::size_t g = 0; g < ranges.size(); ++g) {
@@ -190,7 +219,8 @@ quantized_codes quantize_codes(const W& weights, const quantize_options& options
   quantized_codes q = detail::empty_codes(w.rows(), w.cols(), options);
   detail::quantize_rows(
       w, options, q, [&](std::span<const float> values) { return detail::find_range(values, options); },
-      detail::round_affine_row);
+      [&](std::span<const float> values, std::span<const detail::group_range> ranges, quantized_codes& to,
+          index_t row) { detail::round_affine_row(values, ranges, to, row, options.range == range::squared_error); });
   return q;
 }
 

@@ -151,7 +151,7 @@ inline group_range codebook_range(std::span<const float> values, const nearest_l
     scales[i] = magnitude / 127 * (1.05 - 0.4 * static_cast<double>(i) / (steps - 1));
     inverses[i] = inverse_or_zero(scales[i]);
   }
-  const auto sums = sum_trials<sums_over::products, steps>(values, [&](float value, std::array<float, steps>& levels) {
+  const auto sums = sum_trials<steps>(values, [&](float value, std::array<float, steps>& levels) {
     std::array<std::uint32_t, steps> places;
     for (std::size_t i = 0; i < steps; ++i) places[i] = nearest.place(value * inverses[i]);
     for (std::size_t i = 0; i < steps; ++i) levels[i] = nearest.value(places[i]);

@@ -25,13 +25,34 @@ constexpr code_range centered_codes(int bits) {
 // 1.5 · 2^23: adding it leaves no fraction bits, and the integer in the low ones.
 inline constexpr float round_magic = 12582912.0f;
 
-// Nearest integer, ties to even; |x| below 2^22.
-inline float round_even(float x) { return (x + round_magic) - round_magic; }
+// Four floats side by side, on every CPU and whatever the compiler makes of loops.
+using float4 = float __attribute__((vector_size(16)));
+
+// A float, or four times the same.
+template <class T>
+T repeat(float x) {
+  return x - T{};
+}
+
+// Nearest integer, ties to even; |x| below 2^22. Of a float or a float4, as those that follow.
+template <class T>
+T round_even(T x) {
+  return (x + round_magic) - round_magic;
+}
 
 // x where it is within [low, high], else the nearer end.
-inline float clamp_code(float x, float low, float high) {
-  const float raised = low < x ? x : low;
+template <class T>
+T clamp_code(T x, T low, T high) {
+  const T raised = low < x ? x : low;
   return high < raised ? high : raised;
+}
+
+// Calls use(nearest), where nearest(x) is the integer code, as a float, of x = value / scale.
+template <class Use>
+auto with_nearest_code(const code_range& codes, const Use& use) {
+  if (codes.only_ends) return use([]<class T>(T x) { return x < repeat<T>(0) ? repeat<T>(-1) : repeat<T>(1); });
+  const float low = static_cast<float>(codes.low), high = static_cast<float>(codes.high);
+  return use([low, high]<class T>(T x) { return round_even(clamp_code(x, repeat<T>(low), repeat<T>(high))); });
 }
 
 // Loops run over this many values in turn, a constant number of which every compiler makes vectors (g++ at -O3 takes

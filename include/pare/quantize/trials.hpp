@@ -14,7 +14,7 @@ namespace pare::detail {
 // Sums over a group of values v and the codes c that they have in each of many trials.
 template <std::size_t Count>
 struct trial_sums {
-  std::array<double, Count> c{}, cc{}, vc{};
+  std::array<double, Count> cc{}, vc{};
 
   // How much of sum v^2 the codes explain when v = s c, with s = sum v c / sum c c: that less the squared error.
   std::array<double, Count> gains() const {
@@ -30,32 +30,23 @@ struct trial_sums {
 // Sums of squares of codes are exact in float up to this many values: 256 · 255^2 < 2^24.
 inline constexpr std::size_t exact_values = 256;
 
-// Which sums are wanted: over v c and c c only, or over c too.
-enum class sums_over { products, codes_too };
-
 // codes_of(value, levels) sets levels[trial], an integer within ±255. Sums over v c are in the order of the values.
-template <sums_over Over, std::size_t Count, class CodesOf>
+template <std::size_t Count, class CodesOf>
 trial_sums<Count> sum_trials(std::span<const float> values, const CodesOf& codes_of) {
   trial_sums<Count> sums;
   while (!values.empty()) {
     const auto some = values.first(std::min(values.size(), exact_values));
     values = values.subspan(some.size());
-    std::array<float, Count> levels, c{}, cc{};
+    std::array<float, Count> levels, cc{};
     std::array<double, Count> vc = sums.vc;
     for (const float value : some) {
       const double v = static_cast<double>(value);
       codes_of(value, levels);
-      for (std::size_t i = 0; i < Count; ++i) {
-        if constexpr (Over == sums_over::codes_too) c[i] += levels[i];
-        cc[i] += levels[i] * levels[i];
-      }
+      for (std::size_t i = 0; i < Count; ++i) cc[i] += levels[i] * levels[i];
       for (std::size_t i = 0; i < Count; ++i) vc[i] += v * static_cast<double>(levels[i]);
     }
     sums.vc = vc;
-    for (std::size_t i = 0; i < Count; ++i) {
-      sums.c[i] += static_cast<double>(c[i]);
-      sums.cc[i] += static_cast<double>(cc[i]);
-    }
+    for (std::size_t i = 0; i < Count; ++i) sums.cc[i] += static_cast<double>(cc[i]);
   }
   return sums;
 }
