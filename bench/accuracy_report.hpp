@@ -76,12 +76,8 @@ inline void write(const report& all, const std::filesystem::path& folder) {
   say("\nWritten:");
   write_file(folder / "accuracy_vs_size.csv", csv_table(columns_of(all), all.rows));
   write_file(folder / "accuracy_vs_size.json", as_json(all).dump(2) + "\n");
-  if (has_gnuplot()) {
-    for (const size_plot& each : {error_plot(folder), latency_plot(folder, all)})
-      write_plot(each.file, script_of(each, all));
-  } else {
-    say(std::string("  no plots: ") + no_gnuplot);
-  }
+  for (const size_plot& each : {error_plot(folder), latency_plot(folder, all)})
+    write_plot(each.file, script_of(each, all));
   say("  " + (folder / "networks").string() + "/NAME.pare");
 }
 

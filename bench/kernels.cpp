@@ -58,10 +58,7 @@ void write(const bench::report& all, const std::filesystem::path& folder) {
   bench::write_file(folder / "kernels.csv", bench::csv_table(bench::measurement_columns(), all.measurements));
   bench::write_file(folder / "kernels.json", json.dump(2) + "\n");
   const std::filesystem::path plot = folder / "kernels.svg";
-  if (bench::has_gnuplot())
-    bench::write_plot(plot, bench::script_of(plot, all));
-  else
-    bench::say(std::string("  no plot: ") + bench::no_gnuplot);
+  bench::write_plot(plot, bench::script_of(plot, all));
 }
 
 bool run(const options& chosen) {

@@ -21,12 +21,13 @@ inline bool run_gnuplot(const std::string& script) {
   return pclose(gnuplot) == 0 && written;
 }
 
-// Runs a script that writes `file`, and says so.
+// Runs a script that writes `file`, and says so, or why not.
 inline void write_plot(const std::filesystem::path& file, const std::string& script) {
-  say((run_gnuplot(script) ? "  " : "  gnuplot failed: ") + file.string());
+  if (!has_gnuplot())
+    say("  no plot: gnuplot is not installed (Debian: apt-get install gnuplot-nox)");
+  else
+    say((run_gnuplot(script) ? "  " : "  gnuplot failed: ") + file.string());
 }
-
-inline constexpr const char* no_gnuplot = "gnuplot is not installed (Debian: apt-get install gnuplot-nox)";
 
 // A string constant of gnuplot.
 inline std::string gnuplot_string(const std::string& text) {

@@ -176,10 +176,7 @@ inline void write(const lenet300_report& all, const std::filesystem::path& folde
   write_file(folder / "lenet300.csv", csv_table(lenet300_columns(), all.rows));
   write_file(folder / "lenet300.json", as_json(all).dump(2) + "\n");
   const std::filesystem::path plot = folder / "lenet300.svg";
-  if (has_gnuplot())
-    write_plot(plot, script_of(all, plot, with_published));
-  else
-    say(std::string("  no plot: ") + no_gnuplot);
+  write_plot(plot, script_of(all, plot, with_published));
 }
 
 }  // namespace bench
