@@ -17,6 +17,7 @@
 #include <pare/quantize/codebook.hpp>
 #include <pare/quantize/coordinate_descent.hpp>
 #include <pare/quantize/gptq.hpp>
+#include <pare/quantize/hqq.hpp>
 
 namespace bench {
 
@@ -58,6 +59,8 @@ inline std::vector<rounding_method> rounding_methods() {
   };
   return {
       {"nearest", false, round_to_nearest},
+      {"HQQ", false,
+       [](const calibrated_layer& l, const pare::quantize_options& options) { return pare::hqq(l.weights, options); }},
       {"nearest, equalized neurons", false, round_to_nearest,
        [](const calibrated_layer& before, const calibrated_layer& after, const pare::quantize_options&) {
          return pare::equalizing_scales(before.weights, after.weights);
