@@ -60,8 +60,7 @@ options parse(int argc, char** argv) {
       ->excludes(budget);
   app.add_option("--threads", chosen.threads, "for training")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--divergence", chosen.divergence,
-                 "its weight in variational dropout: less leaves more weights (default: 3400 / the largest budget, at "
-                 "most 1)")
+                 "its weight in variational dropout: less leaves more weights (default: 3400 / the budget, at most 1)")
       ->check(CLI::Range(0.0, 100.0));
   app.add_flag("--quick", chosen.quick, "few epochs: a trial of the program itself");
   app.add_flag("--no-test", chosen.no_test, "leave the test images alone: a trial of the recipe");
@@ -76,17 +75,8 @@ options parse(int argc, char** argv) {
   return chosen;
 }
 
-// Less where a budget affords more weights, so that variational dropout leaves more of them; 1 was chosen for 3400
-// bytes.
-double divergence_for(const std::vector<index_t>& budgets) {
-  index_t most = 3400;
-  for (const index_t budget : budgets) most = std::max(most, budget);
-  return 3400.0 / static_cast<double>(most);
-}
-
 bench::recipe recipe_of(const options& chosen) {
   bench::recipe steps;
-  steps.divergence = chosen.divergence.value_or(divergence_for(chosen.budgets));
   if (chosen.quick) {
     steps.teacher_width = 100;
     steps.teacher_epochs = 2;
@@ -127,29 +117,35 @@ candidate shrink(const bench::recipe_run& run, const pare::mlp& from, index_t ke
   return result;
 }
 
+// Less than 1, which was chosen for 3400 bytes, where a budget affords more weights.
+double divergence_for(index_t budget) { return std::min(1.0, 3400.0 / static_cast<double>(budget)); }
+
 // A weight costs about 8 bits; how many exactly, a file tells. If the first one leaves room or does not fit, the next
-// will be closer.
-candidate fill_budget(const bench::recipe_run& run, index_t budget, const pare::dataset& held_out) {
-  const auto room = static_cast<double>(budget), all = static_cast<double>(nonzero_weights(run.sparse()));
+// will be closer: bytes grow by about the 3/4th power of the weights.
+candidate fill_budget(const bench::recipe_run& run, const pare::mlp& sparse, index_t budget,
+                      const pare::dataset& held_out) {
+  constexpr int trials = 3;  // and more only until one fits
+  const auto room = static_cast<double>(budget), all = static_cast<double>(nonzero_weights(sparse));
   std::optional<candidate> best;
   double weights = room * 8 / 8.1;
   for (int trial = 1;; ++trial) {
     weights = std::min(weights, all);
-    candidate found = shrink(run, run.sparse(), static_cast<index_t>(weights), held_out);
+    candidate found = shrink(run, sparse, static_cast<index_t>(weights), held_out);
     const auto bytes = static_cast<double>(found.bytes);
     const bool fits = found.bytes <= budget;
     if (fits && (!best || found.bytes > best->bytes)) best = std::move(found);
-    if (best && (trial >= 2 || weights == all || bytes >= 0.96 * room)) return std::move(*best);
-    weights *= (fits ? 0.99 : 0.98) * room / bytes;
+    if (best && (trial >= trials || weights == all || bytes >= 0.96 * room)) return std::move(*best);
+    weights *= std::pow(0.985 * room / bytes, 4.0 / 3);
   }
 }
 
 // Fewer and fewer weights, each time from those before, until too many images are wrong. Throws value_error where too
 // many are with all weights.
-candidate reach_error(const bench::recipe_run& run, double most, const pare::dataset& held_out) {
+candidate reach_error(const bench::recipe_run& run, const pare::mlp& sparse, double most,
+                      const pare::dataset& held_out) {
   constexpr pare::index_t fewest = 100;
   constexpr int part_of_epochs = 4;  // of each pruning, as there will be several
-  candidate best = shrink(run, run.sparse(), nonzero_weights(run.sparse()), held_out, part_of_epochs);
+  candidate best = shrink(run, sparse, nonzero_weights(sparse), held_out, part_of_epochs);
   pare::detail::require<pare::value_error>(best.error <= most, "the largest network has ", 100 * best.error,
                                            " % wrong, --max-error is ", 100 * most);
   for (index_t kept = nonzero_weights(best.pruned) * 7 / 10; kept > fewest; kept = kept * 7 / 10) {
@@ -210,8 +206,11 @@ void run_seed(const options& chosen, const bench::recipe& steps, const pare::dat
                     row.test_error ? fmt::format("{:.2f}", 100 * *row.test_error) : "?", row.seconds));
     rows.push_back(std::move(row));
   };
-  for (const index_t budget : chosen.budgets) add_row(budget, [&] { return fill_budget(run, budget, training.test); });
-  if (chosen.max_error > 0) add_row(0, [&] { return reach_error(run, chosen.max_error / 100, training.test); });
+  const auto sparse = [&](double divergence) { return run.make_sparse(chosen.divergence.value_or(divergence)); };
+  for (const index_t budget : chosen.budgets)
+    add_row(budget, [&] { return fill_budget(run, sparse(divergence_for(budget)), budget, training.test); });
+  if (chosen.max_error > 0)
+    add_row(0, [&] { return reach_error(run, sparse(1), chosen.max_error / 100, training.test); });
 }
 
 // Whether a folder, or one that it lies in, has the name of the data that the published networks are for.

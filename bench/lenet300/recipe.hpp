@@ -21,15 +21,15 @@ struct recipe {
   std::array<pare::index_t, 2> hidden{300, 100};
   pare::index_t teacher_width = 600;  // of its two hidden layers
   int teacher_epochs = 30;
+  float teacher_dropout = 0.3f;  // of its hidden neurons
   int variational_epochs = 100;
   int pruning_epochs = 100;
   int tuning_epochs = 40;
   double learning_rate = 1e-3;         // of the teacher, and for few levels
   double sparse_learning_rate = 3e-3;  // of variational dropout and pruning
-  float input_dropout = 0.1f;          // of the student: the teacher sees the same pixels
+  float input_dropout = 0.1f;          // a student learns what the teacher says of the pixels that are left
   float temperature = 2.0f;
   float teaching = 0.7f;               // share of the teacher in the loss
-  double divergence = 1.0;             // its weight in variational dropout: less leaves more weights
   std::array<int, 3> levels{5, 5, 7};  // of the weights of each layer, to either side of zero
   float bias_step = 1.0f / 32;
   bool with_teacher = true;
@@ -37,7 +37,7 @@ struct recipe {
   pare::weight_score score = pare::weight_score::curvature;  // by which weights are pruned
 };
 
-// One seed's run of it.
+// One seed's run of it, which begins with the teacher.
 class recipe_run {
  public:
   using images_of_epoch = std::function<const pare::dataset&(int)>;
@@ -47,11 +47,22 @@ class recipe_run {
              pare::executor& threads)
       : steps_(steps), data_(data), augmented_(std::move(augmented)), seed_(seed), threads_(threads), teacher_(1) {
     if (steps_.with_teacher) teacher_ = train_teacher();
-    sparse_ = make_sparse();
   }
 
-  // What variational dropout leaves.
-  const pare::mlp& sparse() const { return sparse_; }
+  // What variational dropout leaves: a few percent of the weights, more where the divergence weighs less. Neurons that
+  // lost theirs are taken out.
+  pare::mlp make_sparse(double divergence) const {
+    pare::mlp model = untrained(steps_.hidden[0], steps_.hidden[1], 0);
+    pare::training_options chosen =
+        student_options("variational", steps_.variational_epochs, steps_.sparse_learning_rate);
+    chosen.schedule.shape = pare::linear_rate{};
+    if (steps_.variational)
+      chosen.variational = pare::variational_dropout{.weight = divergence,
+                                                     .ramp_begin = 0.02 * steps_.variational_epochs,
+                                                     .ramp_end = 0.22 * steps_.variational_epochs};
+    pare::train(model, data_.train, chosen);
+    return pare::compact(model).model;
+  }
 
   // Of a sparse model, down to `kept` weights in most of the epochs, by what the loss would grow by without them. Takes
   // one `part_of_epochs`-th of the recipe's epochs.
@@ -127,24 +138,10 @@ class recipe_run {
     pare::mlp model = untrained(steps_.teacher_width, steps_.teacher_width, 1);
     pare::training_options chosen = options("teacher", steps_.teacher_epochs, steps_.learning_rate);
     chosen.batch_size = 128;
-    chosen.regularization.dropout = 0.5f;
-    chosen.regularization.input_dropout = 0.203125f;
+    chosen.regularization.dropout = steps_.teacher_dropout;
+    chosen.regularization.input_dropout = steps_.input_dropout;
     pare::train(model, data_.train, chosen);
     return pare::quantize(pare::to_network(model), {.bits = 8});
-  }
-
-  // Variational dropout, which ends with a few percent of the weights; neurons that lost theirs are taken out.
-  pare::mlp make_sparse() const {
-    pare::mlp model = untrained(steps_.hidden[0], steps_.hidden[1], 0);
-    pare::training_options chosen =
-        student_options("variational", steps_.variational_epochs, steps_.sparse_learning_rate);
-    chosen.schedule.shape = pare::linear_rate{};
-    if (steps_.variational)
-      chosen.variational = pare::variational_dropout{.weight = steps_.divergence,
-                                                     .ramp_begin = 0.02 * steps_.variational_epochs,
-                                                     .ramp_end = 0.22 * steps_.variational_epochs};
-    pare::train(model, data_.train, chosen);
-    return pare::compact(model).model;
   }
 
   static std::vector<pare::mask> masks_of(const pare::mlp& model) {
@@ -162,7 +159,6 @@ class recipe_run {
   std::uint64_t seed_;
   pare::executor& threads_;
   pare::network teacher_;
-  pare::mlp sparse_;
 };
 
 }  // namespace bench
