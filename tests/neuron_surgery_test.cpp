@@ -114,3 +114,25 @@ TEST_CASE("surgery refuses what does not fit") {
   CHECK(message(3, statistics_of(net.h), -1) == "damping is -1, must not be negative");
   CHECK(message(3, statistics_of(net.h.leftCols(2)), 0) == "the second moment is singular with a damping of 0");
 }
+
+TEST_CASE("an order of removal tells what fewer neurons cost, and how many a loss affords") {
+  const two_layers net(6, 12, 4, 9);
+  const pare::neuron_removal_order order(net.w1, net.b1, net.w2, net.b2, statistics_of(net.h), 1e-9);
+  const Eigen::MatrixXd outputs = ((net.w2 * net.h).colwise() + net.b2.col(0)).cast<double>();
+  const double variance = (outputs.colwise() - outputs.rowwise().mean()).squaredNorm() / 500;
+  CHECK(order.neurons() == 12);
+  CHECK(order.loss({12}) == 0);
+  for (index_t keep = 11; keep >= 1; --keep) {
+    const pare::narrowed_layers small = order.keep({keep});
+    CHECK(small.kept == net.remove(keep, 1e-9).kept);
+    // In floats, with a damping of 1e-9 of what neurons are on average.
+    CHECK(order.loss({keep}) == Approx(net.error(small) / variance).epsilon(1e-3).margin(1e-6));
+    CHECK(order.loss({keep}) >= order.loss({keep + 1}));
+    CHECK(order.within(order.loss({keep})).value == keep);
+  }
+  CHECK(order.within(0).value == 12);
+  CHECK(error_message([&] { order.loss({13}); }) == "kept_neurons is 13, must be 1 to 12");
+  const pare::neuron_removal_order some(net.w1, net.b1, net.w2, net.b2, statistics_of(net.h), 1e-3, {8});
+  CHECK(some.within(1).value == 8);
+  CHECK(error_message([&] { some.keep({7}); }) == "kept_neurons is 7, must be 8 to 12");
+}
