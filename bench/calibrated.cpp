@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <pare/compress/calibrate.hpp>
+#include <pare/compress/compress.hpp>
 #include <pare/io/pare_file.hpp>
 #include <pare/parallel/thread_pool.hpp>
 #include <pare/train/convert.hpp>
@@ -86,6 +86,23 @@ std::vector<bench::column<result>> columns() {
   };
 }
 
+// The least error for the inputs held out, of all networks with the same setting for every layer and all neurons.
+const pare::candidate& best_uniform(const pare::compression_search& search, const pare::budget& room) {
+  const pare::candidate* best = nullptr;
+  for (const pare::candidate& c : search.tried()) {
+    if (c.neuron_loss > 0 || c.in_sequence || c.file_bytes > room.bytes) continue;
+    if (std::count(c.settings.begin(), c.settings.end(), c.settings.front()) != std::ssize(c.settings)) continue;
+    if (best == nullptr || c.answers.error < best->answers.error) best = &c;
+  }
+  pare::detail::require<pare::value_error>(best != nullptr, "no setting for all layers takes ", room.bytes, " bytes");
+  return *best;
+}
+
+bool tell_progress(const pare::compress_progress& now) {
+  if (now.done == 0) say("  " + now.step);
+  return true;
+}
+
 void run(const options& chosen) {
   std::filesystem::create_directories(chosen.out);
   pare::thread_pool threads(chosen.threads);
@@ -107,12 +124,32 @@ void run(const options& chosen) {
                     static_cast<std::int64_t>(pare::coded_size(small, pare::coding::small)), seconds});
     say(fmt::format("  {}, {}: {:.2f} points lost, {} bytes", setting, method, rows.back().lost, rows.back().bytes));
   };
+  const auto measure_if_any = [&](const std::string& setting, const std::string& method, auto&& compress) {
+    try {
+      measure(setting, method, compress);
+    } catch (const pare::value_error& none) {
+      say(fmt::format("  {}, {}: {}", setting, method, none.what()));
+    }
+  };
   for (const int bits : {4, 3, 2})
-    for (const bench::rounding_method& method : bench::rounding_methods())
-      measure(fmt::format("{} bits", bits), method.name, [&] { return source.round(bits, method); });
+    for (const auto& [scheme, name] :
+         {std::pair(pare::scheme::symmetric, "symmetric"), {pare::scheme::two_level, "two-level"}})
+      for (const bench::rounding_method& method : bench::rounding_methods())
+        measure(fmt::format("{} bits, {}", bits, name), method.name,
+                [&] { return source.round(bits, scheme, method); });
   for (const double share : {0.5, 0.7, 0.8, 0.9})
     for (const bench::removal_method& method : bench::removal_methods())
       measure(fmt::format("{:.0f} % zeros", 100 * share), method.name, [&] { return source.remove(share, method); });
+
+  say("Searching networks for budgets:");
+  const pare::compression_search search(net, some.inputs, some.labels,
+                                        {.threads = &threads, .progress = tell_progress});
+  for (const std::size_t kilobytes : {100, 50, 30, 20, 15}) {
+    const std::string setting = fmt::format("{} KB", kilobytes);
+    const pare::budget room{1000 * kilobytes};
+    measure_if_any(setting, "one setting for all layers", [&] { return best_uniform(search, room).network; });
+    measure_if_any(setting, "compress", [&] { return search.best(room).network; });
+  }
 
   std::cout << '\n' << bench::printed_table(columns(), rows);
   say("\nWritten:");

@@ -55,7 +55,8 @@ inline pare::quantized_codes round_to_codebook(const calibrated_layer& l, const 
 
 inline std::vector<rounding_method> rounding_methods() {
   const auto gptq = [](const calibrated_layer& l, const pare::quantize_options& options) {
-    return pare::gptq(l.weights, round_to_nearest(l, options), pare::inverse_factor(l.moment));
+    constexpr double damping = 0.03;  // for fewer inputs than columns
+    return pare::gptq(l.weights, round_to_nearest(l, options), pare::inverse_factor(l.moment, {.damping = damping}));
   };
   return {
       {"nearest", false, round_to_nearest},
@@ -138,8 +139,8 @@ class calibrated_network {
   }
 
   // In groups of 32 columns.
-  pare::network round(int bits, const rounding_method& method) const {
-    const pare::quantize_options options{.bits = bits, .group_size = 32};
+  pare::network round(int bits, pare::scheme scheme, const rounding_method& method) const {
+    const pare::quantize_options options{.bits = bits, .scheme = scheme, .group_size = 32};
     std::vector<calibrated_layer> layers = layers_;
     for (std::size_t i = 1; i < layers.size() && method.scale; ++i) {
       if (!layers[i].scalable) continue;
