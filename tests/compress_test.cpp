@@ -173,6 +173,15 @@ TEST_CASE("the report tells which layer to blame") {
   const std::string text = to_text(report);
   CHECK(text.find("Warning: layer 2 has ") != std::string::npos);
   CHECK(text.find("2 bits in groups of 32, two-level") != std::string::npos);
+  const std::string svg = to_svg(report);
+  CHECK(svg.find("layer 2: 2 bits in groups of 32, two-level") != std::string::npos);
+  const auto count = [&](const std::string& tag) {
+    std::size_t found = 0;
+    for (std::size_t at = svg.find(tag); at != std::string::npos; at = svg.find(tag, at + 1)) ++found;
+    return found;
+  };
+  CHECK(count("<rect ") == 1 + 2 * report.layers.size());
+  CHECK(count("<circle ") == 1 + report.tried.size());
   CHECK(to_json(report).find("\"setting\": \"2 bits in groups of 32, two-level\"") != std::string::npos);
 }
 

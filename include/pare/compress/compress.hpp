@@ -1,7 +1,7 @@
 // compress: a network made small for a goal, with a report. Opt-in, as it brings all methods that look at inputs.
 #pragma once
 
-#include <pare/compress/report.hpp>
+#include <pare/compress/report_svg.hpp>
 #include <pare/compress/search.hpp>
 #include <pare/train/dataset.hpp>
 

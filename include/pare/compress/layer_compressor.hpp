@@ -80,8 +80,8 @@ class layer_compressor {
     if (found != pruned_.end()) return found->second;
     pruned_weights pruned{weights_, {}};
     const double kept = (1 - sparsity_wanted) * static_cast<double>(inputs());
-    constexpr double most_to_remove_bit_by_bit = 0.6, most_multiplications = 3e10;
-    if (sparsity_wanted > most_to_remove_bit_by_bit &&
+    constexpr double few_are_left = 0.6, most_multiplications = 3e10;
+    if (sparsity_wanted > few_are_left &&
         static_cast<double>(outputs()) * kept * kept * kept / 3 < most_multiplications) {
       const row_major_matrix scores = wanda_scores(weights_, inputs_);
       pruned.kept = make_mask(by_score(scores), sparsity{sparsity_wanted});
