@@ -17,6 +17,7 @@ struct information_counter {
     bits -= std::log2((bit ? one : 65536 - one) / 65536.0);
     return bit;
   }
+  bool code_random(bool bit, pare::detail::probability one) { return code(bit, one); }
   std::uint32_t code_flat(std::uint32_t value, int count) {
     bits += count;
     return value;

@@ -41,8 +41,9 @@ inline std::span<const float> group_of(std::span<const float> row_values, std::s
 
 // A scale of 1 to 255 and an offset of -128 to 127 units, and of those at most two off the one with the least squared
 // error: rounding each by itself adds 1.4 % of error at 6 bits.
-inline void search_stored(std::span<const float> values, const code_range& codes, double unit, double offset_unit,
-                          std::uint16_t& scale, std::int16_t& offset) {
+template <std::same_as<float> Value>
+void search_stored(std::span<const Value> values, const code_range& codes, double unit, double offset_unit,
+                   std::uint16_t& scale, std::int16_t& offset) {
   constexpr int side = tried_steps;
   const auto scale_at = [&](int i) { return std::clamp(scale + i / side - side / 2, 1, 255); };
   const auto offset_at = [&](int i) { return std::clamp(offset + i % side - side / 2, -128, 127); };
@@ -61,8 +62,9 @@ inline void search_stored(std::span<const float> values, const code_range& codes
 
 // Rounds to storage scales as unit · (0 to 255) and offsets as offset_unit · (-128 to 127); one row. To the nearest, or
 // `searched` for the least error.
-inline void store_two_level(std::span<const float> row_values, std::span<const group_range> ranges, quantized_codes& q,
-                            index_t row, bool searched) {
+template <std::same_as<float> Value>
+void store_two_level(std::span<const Value> row_values, std::span<const group_range> ranges, quantized_codes& q,
+                     index_t row, bool searched) {
   const std::size_t first = static_cast<std::size_t>(row) * ranges.size();
   double scale = 0, offset = 0;
   for (const group_range& range : ranges) {
@@ -111,14 +113,16 @@ inline void round_group(std::span<const float> values, quantized_codes& q, index
   round_values(values, to, q.codes.data() + row * q.cols + first_col);
 }
 
-inline group_range symmetric_range(std::span<const float> values, const quantize_options& options) {
+template <std::same_as<float> Value>
+group_range symmetric_range(std::span<const Value> values, const quantize_options& options) {
   const double magnitude = find_extremes(values, options).magnitude();
   if (options.range == range::squared_error) return search_symmetric(values, magnitude, options.bits);
   return {magnitude / centered_codes(options.bits).high, 0};
 }
 
 // The range must contain zero; offset is the zero point, rounded to an integer code.
-inline group_range asymmetric_range(std::span<const float> values, const quantize_options& options) {
+template <std::same_as<float> Value>
+group_range asymmetric_range(std::span<const Value> values, const quantize_options& options) {
   extremes ends = find_extremes(values, options);
   ends.low = std::min(ends.low, 0.0);
   ends.high = std::max(ends.high, 0.0);
@@ -130,7 +134,8 @@ inline group_range asymmetric_range(std::span<const float> values, const quantiz
 }
 
 // Scale and real-valued offset.
-inline group_range two_level_range(std::span<const float> values, const quantize_options& options) {
+template <std::same_as<float> Value>
+group_range two_level_range(std::span<const Value> values, const quantize_options& options) {
   const code_range codes = centered_codes(options.bits);
   const extremes ends = find_extremes(values, options);
   const double scale = (ends.high - ends.low) / (codes.high - codes.low);
@@ -139,7 +144,8 @@ inline group_range two_level_range(std::span<const float> values, const quantize
   return searched ? search_two_level(values, ends, options.bits, whole) : whole;
 }
 
-inline group_range find_range(std::span<const float> values, const quantize_options& options) {
+template <std::same_as<quantize_options> Options = quantize_options>
+group_range find_range(std::span<const float> values, const Options& options) {
   switch (options.scheme) {
     case scheme::symmetric: return symmetric_range(values, options);
     case scheme::asymmetric: return asymmetric_range(values, options);
@@ -149,8 +155,9 @@ inline group_range find_range(std::span<const float> values, const quantize_opti
 }
 
 // Stores the ranges of one row's groups, which were `searched` for the least error, and rounds its weights to codes.
-inline void round_affine_row(std::span<const float> row_values, std::span<const group_range> ranges, quantized_codes& q,
-                             index_t row, bool searched) {
+template <std::same_as<float> Value>
+void round_affine_row(std::span<const Value> row_values, std::span<const group_range> ranges, quantized_codes& q,
+                      index_t row, bool searched) {
   if (q.scheme == scheme::two_level)
     store_two_level(row_values, ranges, q, row, searched);
   else

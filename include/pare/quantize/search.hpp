@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <span>
 
 #include <pare/quantize/range.hpp>
@@ -40,9 +41,12 @@ std::array<float, Count> inverses_or_zeros(const std::array<double, Count>& scal
   return inverses;
 }
 
+// Templates, as in two_level_search.hpp, so that searches are compiled only where they are used.
+//
 // s minimizing sum (v - s c)^2 over grids of s of both signs (the negative end holds one code more), each refined once
 // by least squares: s = sum v c / sum c c.
-inline group_range search_symmetric(std::span<const float> values, double magnitude, int bits) {
+template <std::same_as<float> Value>
+group_range search_symmetric(std::span<const Value> values, double magnitude, int bits) {
   const code_range codes = centered_codes(bits);
   constexpr std::size_t count = 2 * search_steps;  // the positive scales, then the negative ones
   std::array<double, count> scales;
@@ -85,7 +89,8 @@ struct shrunk_ends {
 };
 
 // s and an integer zero point z minimizing sum (v - s (q - z))^2 over 12 · 12 shrunk ranges, s refined as above.
-inline group_range search_asymmetric(std::span<const float> values, const extremes& ends, int bits, group_range best) {
+template <std::same_as<float> Value>
+group_range search_asymmetric(std::span<const Value> values, const extremes& ends, int bits, group_range best) {
   constexpr std::size_t steps = 12, together = 48;
   const shrunk_ends<steps> shrunk(ends, 0, bits);
   const float top = static_cast<float>((1 << bits) - 1);

@@ -32,8 +32,9 @@ struct range_trials {
 };
 
 // The squared errors of the values under each.
-inline std::array<float, tried_ranges> squared_errors(std::span<const float> values, const code_range& codes,
-                                                      const range_trials& trials) {
+template <std::same_as<float> Value>
+std::array<float, tried_ranges> squared_errors(std::span<const Value> values, const code_range& codes,
+                                               const range_trials& trials) {
   constexpr std::size_t vectors = (tried_ranges + 3) / 4;
   const auto load = [](const float* from) { return float4{from[0], from[1], from[2], from[3]}; };
   std::array<float4, vectors> shifts, inverses;
@@ -60,7 +61,8 @@ struct four_ranges {
 
 // Moves each range to the linear regression of the values on the codes that they have in it, under which the same codes
 // have the least squared error. One in which all values have the same code stays, with an infinite error.
-inline void regress(std::span<const float> values, const code_range& codes, four_ranges& ranges) {
+template <std::same_as<float> Value>
+void regress(std::span<const Value> values, const code_range& codes, four_ranges& ranges) {
   float4 inverse, shift;
   for (std::size_t k = 0; k < 4; ++k) inverse[k] = static_cast<float>(1 / ranges.scale[k]);
   for (std::size_t k = 0; k < 4; ++k) shift[k] = static_cast<float>(ranges.offset[k]);
@@ -99,7 +101,8 @@ inline void regress(std::span<const float> values, const code_range& codes, four
 // s and a real-valued offset o minimizing sum (v - s c - o)^2: over 5 · 5 shrunk ranges, of which the best four are
 // refined twice. On groups of 32 weights the error is within 2 % of that of 40 · 40 ranges refined until nothing
 // changes up to 4 bits, 10 % at 6, 15 % at 8.
-inline group_range search_two_level(std::span<const float> values, const extremes& ends, int bits, group_range best) {
+template <std::same_as<float> Value>
+group_range search_two_level(std::span<const Value> values, const extremes& ends, int bits, group_range best) {
   const code_range codes = centered_codes(bits);
   double mean = 0;
   for (const float value : values) mean += static_cast<double>(value);
