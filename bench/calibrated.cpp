@@ -90,7 +90,7 @@ std::vector<bench::column<result>> columns() {
 const pare::candidate& best_uniform(const pare::compression_search& search, const pare::budget& room) {
   const pare::candidate* best = nullptr;
   for (const pare::candidate& c : search.tried()) {
-    if (c.neuron_loss > 0 || c.in_sequence || c.file_bytes > room.bytes) continue;
+    if (c.neuron_loss.value_or(0) > 0 || c.in_sequence || c.file_bytes > room.bytes) continue;
     if (std::count(c.settings.begin(), c.settings.end(), c.settings.front()) != std::ssize(c.settings)) continue;
     if (best == nullptr || c.answers.error < best->answers.error) best = &c;
   }

@@ -113,7 +113,7 @@ TEST_CASE("a search gives the same bytes again, and with threads") {
   pare::thread_pool threads(2);
   const budget goal{1200};
   const auto bytes = [&](pare::executor* with) {
-    return pare::encode(compress(t.search(with), goal, with).network, {.coding = pare::coding::small});
+    return pare::encode(compress(t.search(with), goal).network, {.coding = pare::coding::small});
   };
   const auto once = bytes(nullptr);
   CHECK(once == bytes(nullptr));
@@ -157,7 +157,7 @@ TEST_CASE("a recipe is followed") {
   CHECK(mixed.report.layers.front().zeros >= 0.5);
   CHECK(error_message<pare::shape_error>([&] {
           compress(search, pare::recipe{{two, two}});
-        }) == "there are 2 settings, fewer than linear layers");
+        }) == "there are 2 settings for 3 linear layers");
 }
 
 TEST_CASE("the report tells which layer to blame") {
@@ -248,4 +248,47 @@ TEST_CASE("compress names what is wrong with its inputs") {
   CHECK(message(bad, budget{2000}) == "samples have 29 features, the network takes 30");
   CHECK(error_message([&] { pare::compress(pare::network(30), t.data.inputs, budget{100}); }) ==
         "the network has no linear layers to compress");
+}
+
+TEST_CASE("networks with one output, a softmax, a residual or a single layer are compressed too") {
+  const task t;
+  const Eigen::MatrixXf one = Eigen::MatrixXf::Ones(1, 5), none = Eigen::MatrixXf::Zero(1, 1);
+  pare::network regression = t.net, probabilities = t.net, skipping(30), single(30);
+  regression.add(pare::linear(pare::pack_dense(one), none));
+  probabilities.add(pare::activation_layer(pare::activation::softmax));
+  const Eigen::MatrixXf square = Eigen::MatrixXf::Random(30, 30), bias = Eigen::MatrixXf::Zero(30, 1);
+  skipping.add(pare::linear(pare::pack_dense(square), bias)).add(pare::residual{0});
+  single.add(pare::linear(pare::pack_dense(square), bias));
+  for (const pare::network* net : {&regression, &probabilities, &skipping, &single}) {
+    const pare::compression small =
+        pare::compress(*net, t.data.inputs, budget{4000}, {.settings = task::some_settings()});
+    CHECK(small.report.after.file_bytes <= 4000);
+    CHECK(small.report.after.answers.error < 0.01);
+  }
+  CHECK(error_message([&] {
+          pare::compress(regression, t.data.inputs, accuracy_loss{1}, {.settings = task::some_settings()});
+        }) == "the network has 1 output, an accuracy needs one for each class");
+  const pare::compression_search logits(t.net, t.data.inputs, t.data.labels, {.settings = task::some_settings()});
+  const pare::compression_search softmax(probabilities, t.data.inputs, t.data.labels,
+                                         {.settings = task::some_settings()});
+  // The same answers, up to the rounding of probabilities to floats.
+  CHECK(softmax.tried().front().answers.error == Approx(logits.tried().front().answers.error).epsilon(1e-2));
+}
+
+TEST_CASE("the report of a recipe is of all neurons, dead ones too") {
+  task t;
+  pare::network net(30);
+  Eigen::MatrixXf weights = Eigen::MatrixXf::Random(10, 30), bias = Eigen::MatrixXf::Zero(10, 1);
+  weights.bottomRows(6).setZero();
+  bias.bottomRows(6).setConstant(-1);
+  net.add(pare::linear(pare::pack_dense(weights), bias)).add(pare::activation_layer(pare::activation::relu));
+  const Eigen::MatrixXf above = Eigen::MatrixXf::Random(5, 10), shift = Eigen::MatrixXf::Zero(5, 1);
+  net.add(pare::linear(pare::pack_dense(above), shift));
+  const pare::compression_search search(net, t.data.inputs, {}, {.settings = task::some_settings()});
+  const pare::compression small = compress(search, pare::recipe{{{.bits = 3}}});
+  REQUIRE(small.report.layers.size() == 2);
+  CHECK(small.report.layers[0].outputs == 10);
+  CHECK(small.report.layers[1].inputs == 10);
+  CHECK(small.report.layers[1].layer_error > 0);
+  CHECK(compress(search, budget{2000}).report.layers[0].outputs == 4);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 
 #include <pare/compress/sensitivity.hpp>
 
@@ -9,7 +10,7 @@ namespace pare {
 
 // A network that was tried.
 struct candidate {
-  double neuron_loss = 0;                 // of narrow_network, which came first
+  std::optional<double> neuron_loss{};    // of narrow_network, if that came first
   std::vector<layer_setting> settings{};  // of the linear layers
   bool in_sequence = false;               // by compress_in_sequence, else each layer by itself
   pare::network network{1};

@@ -59,7 +59,7 @@ inline std::vector<std::string> warnings_of(const compression_report& report, co
   return warnings;
 }
 
-inline compression_report report_of(const compression_search& search, const candidate& best, executor* threads) {
+inline compression_report report_of(const compression_search& search, const candidate& best, bytes_of of) {
   compression_report report;
   report.after = network_report_of(best);
   report.after.memory_bytes = best.network.bytes();
@@ -67,14 +67,16 @@ inline compression_report report_of(const compression_search& search, const cand
   const network& original = search.original();
   report.before = {coded_size(original, coding::small), original.bytes(), search.check().original(),
                    search.check_of_all().original().wrong, measure_latency(original)};
-  for (const candidate* c : search.front(bytes_of::file)) report.tried.push_back(network_report_of(*c));
-  report.neuron_loss = best.neuron_loss;
+  for (const candidate* c : search.front(of)) report.tried.push_back(network_report_of(*c));
+  report.neuron_loss = best.neuron_loss.value_or(0);
   report.in_sequence = best.in_sequence;
   report.calibration_samples = search.calibration_inputs().cols();
   report.checked_samples = search.check().samples();
   report.has_labels = search.check().has_labels();
-  network_compressor source(narrow_network(original, best.neuron_loss, search.calibration_inputs(), threads),
-                            search.calibration_inputs(), threads);
+  const Eigen::MatrixXf& inputs = search.calibration_inputs();
+  network_compressor source(
+      best.neuron_loss ? narrow_network(original, *best.neuron_loss, inputs, search.threads()) : original, inputs,
+      search.threads());
   for (std::size_t l = 0; l < source.size(); ++l) {
     std::vector<const layer_setting*> only(source.size());
     only[l] = &best.settings[l];
@@ -93,11 +95,12 @@ inline compression_report report_of(const compression_search& search, const cand
 
 // The best network found for a goal, and a report on it. `search` serves any number of goals.
 template <std::same_as<compression_search> Search>
-compression compress(const Search& search, const goal& wanted, executor* threads = nullptr) {
+compression compress(const Search& search, const goal& wanted) {
   candidate best = std::visit([&](const auto& g) -> candidate { return search.best(g); }, wanted);
   const auto* room = std::get_if<budget>(&wanted);
-  if (room != nullptr && room->of == bytes_of::memory) best.network = pack_smallest(best.network);
-  return {best.network, detail::report_of(search, best, threads)};
+  const bytes_of of = room != nullptr ? room->of : bytes_of::file;
+  if (of == bytes_of::memory) best.network = pack_smallest(best.network);
+  return {best.network, detail::report_of(search, best, of)};
 }
 
 // Compresses a trained network by a few hundred inputs [inputs, samples], without any training: tries bits, groups,
@@ -107,14 +110,14 @@ compression compress(const Search& search, const goal& wanted, executor* threads
 template <std::same_as<network> Network>
 compression compress(const Network& net, const dataset& data, const goal& wanted,
                      const compress_options& options = {}) {
-  return compress(compression_search(net, data.inputs, data.labels, options), wanted, options.threads);
+  return compress(compression_search(net, data.inputs, data.labels, options), wanted);
 }
 template <std::same_as<network> Network, tensor_like X>
 compression compress(const Network& net, const X& inputs, const goal& wanted, const compress_options& options = {}) {
   const auto samples = as_samples(inputs);
   Eigen::MatrixXf columns(samples.cols(), samples.rows());
   samples.read_rows(0, samples.rows(), columns.data());
-  return compress(compression_search(net, columns, {}, options), wanted, options.threads);
+  return compress(compression_search(net, columns, {}, options), wanted);
 }
 
 }  // namespace pare

@@ -21,7 +21,8 @@ struct compressed_layer {
   std::size_t bytes = 0;  // in a file, coding::small
 };
 
-// Compresses a layer again and again, which shares what all settings need. Takes O(inputs^2) memory.
+// Compresses a layer again and again, which shares what all settings need. Takes O(inputs^2) memory, and
+// that of the weights for each sparsity. The statistics must outlive it.
 class layer_compressor {
  public:
   // `inputs` are those of the layer in its network. Throws value_error where they have seen no samples, and what
@@ -34,12 +35,12 @@ class layer_compressor {
         precision_(layer.input_precision()),
         inputs_(inputs),
         threads_(threads),
-        damping_(damping),
+
         moment_(inputs.second_moment()),
-        factor_(moment_, {.damping = damping}),
-        energy_(energy_of(weights_.template cast<double>())) {
-    detail::require<value_error>(inputs.samples() > 0, "the inputs have seen no samples, at least 1 is needed");
-  }
+        factor_(checked(moment_, layer, inputs), {.damping = damping}),
+        energy_(energy_of(weights_.template cast<double>())) {}
+  template <std::same_as<linear> Linear>
+  layer_compressor(const Linear&, input_statistics&&, executor* = nullptr, double = 0) = delete;  // they must stay
 
   index_t outputs() const noexcept { return weights_.rows(); }
   index_t inputs() const noexcept { return weights_.cols(); }
@@ -67,6 +68,14 @@ class layer_compressor {
   }
 
  private:
+  static const Eigen::MatrixXd& checked(const Eigen::MatrixXd& moment, const linear& layer,
+                                        const input_statistics& inputs) {
+    detail::require<shape_error>(inputs.inputs() == layer.inputs(), "the statistics are of ", inputs.inputs(),
+                                 " inputs, the layer has ", layer.inputs());
+    detail::require<value_error>(inputs.samples() > 0, "the inputs have seen no samples, at least 1 is needed");
+    return moment;
+  }
+
   struct pruned_weights {
     row_major_matrix weights;
     mask kept;
@@ -85,7 +94,7 @@ class layer_compressor {
         static_cast<double>(outputs()) * kept * kept * kept / 3 < most_multiplications) {
       const row_major_matrix scores = wanda_scores(weights_, inputs_);
       pruned.kept = make_mask(by_score(scores), sparsity{sparsity_wanted});
-      refit(pruned.weights, pruned.kept, moment_, {.damping = damping_, .threads = threads_});
+      refit(pruned.weights, pruned.kept, moment_, {.damping = factor_.damping(), .threads = threads_});
     } else if (sparsity_wanted > 0) {
       pruned.kept = sparse_gpt(pruned.weights, factor_, sparsity{sparsity_wanted});
     }
@@ -102,7 +111,7 @@ class layer_compressor {
   precision precision_;
   const input_statistics& inputs_;
   executor* threads_;
-  double damping_;
+
   Eigen::MatrixXd moment_;
   inverse_factor factor_;
   double energy_;

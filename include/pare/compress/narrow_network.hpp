@@ -19,6 +19,11 @@ inline bool has_free_neurons(const network& net, std::size_t i) {
   return function != nullptr && function->function != activation::softmax;
 }
 
+inline void require_loss_of_variance(double loss_of_variance) {
+  require<value_error>(loss_of_variance >= 0 && loss_of_variance <= 1, "loss_of_variance is ", loss_of_variance,
+                       ", must be in [0, 1]");
+}
+
 }  // namespace detail
 
 // Takes neurons out of every hidden layer that has an elementwise activation and then a linear layer behind it, as long
@@ -29,8 +34,7 @@ inline bool has_free_neurons(const network& net, std::size_t i) {
 template <std::same_as<network> Network>
 network narrow_network(const Network& net, double loss_of_variance, const Eigen::MatrixXf& inputs,
                        executor* threads = nullptr, double damping = 0.03) {
-  detail::require<value_error>(loss_of_variance >= 0 && loss_of_variance <= 1, "loss_of_variance is ", loss_of_variance,
-                               ", must be in [0, 1]");
+  detail::require_loss_of_variance(loss_of_variance);
   network result = net;
   for (const any_layer& layer : net.layers())
     if (std::holds_alternative<residual>(layer)) return result;

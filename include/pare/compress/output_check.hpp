@@ -38,8 +38,9 @@ class output_check {
     softmax_ = last != nullptr && last->function == activation::softmax;
     const Eigen::MatrixXd exact = outputs_.template cast<double>();
     variance_ = (exact.colwise() - exact.rowwise().mean()).squaredNorm();
+    const Eigen::MatrixXd logits = softmax_ ? log_of(exact) : exact;
     const double rms =
-        std::sqrt((exact.rowwise() - exact.colwise().mean()).squaredNorm() / static_cast<double>(exact.size()));
+        std::sqrt((logits.rowwise() - logits.colwise().mean()).squaredNorm() / static_cast<double>(logits.size()));
     temperature_ = std::max(1.0, rms / 4);
   }
 
@@ -59,7 +60,9 @@ class output_check {
     detail::require<shape_error>(net.outputs() == outputs_.rows(), "the network has ", net.outputs(), " outputs, not ",
                                  outputs_.rows());
     const Eigen::MatrixXf outputs = logits_of(net, inputs_, threads_);
-    if (!outputs.allFinite()) return {std::numeric_limits<double>::infinity(), 1};
+    const auto is_finite = [](float output) { return detail::is_finite(output); };
+    if (!std::all_of(outputs.data(), outputs.data() + outputs.size(), is_finite))
+      return {std::numeric_limits<double>::infinity(), 1};
     return {has_labels_ ? divergence_of(outputs) : squared_error_of(outputs), error_rate(outputs, classes_)};
   }
 
@@ -78,10 +81,15 @@ class output_check {
     return sum / static_cast<double>(outputs.cols());
   }
 
+  // Of probabilities, the least of which may have been rounded to zero.
+  static Eigen::MatrixXd log_of(const Eigen::MatrixXd& probabilities) {
+    return probabilities.cwiseMax(static_cast<double>(std::numeric_limits<float>::min())).array().log();
+  }
+
   template <class Column>
   Eigen::VectorXd log_probabilities(const Column& outputs) const {
     Eigen::ArrayXd x = outputs.template cast<double>();
-    if (softmax_) x = x.max(static_cast<double>(std::numeric_limits<float>::min())).log();
+    if (softmax_) x = log_of(x.matrix()).array();
     x = (x - x.maxCoeff()) / temperature_;
     return x - std::log(x.exp().sum());
   }

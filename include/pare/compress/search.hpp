@@ -1,6 +1,8 @@
 // compression_search: tries many ways to compress a network, to choose from for one goal after another.
 #pragma once
 
+#include <set>
+
 #include <pare/compress/candidates.hpp>
 #include <pare/compress/goal.hpp>
 #include <pare/compress/in_sequence.hpp>
@@ -43,11 +45,12 @@ class compression_search {
       : original_(net),
         options_(std::move(options)),
         seen_(inputs(Eigen::all, numbers(inputs.cols(), false))),
-        check_(check_of(net, inputs, labels, options_.threads)),
-        all_(net, inputs, labels, options_.threads) {
+        all_(net, inputs, labels, options_.threads),
+        check_(check_of(net, inputs, labels, options_.threads)) {
     for (const layer_setting& setting : options_.settings) require_valid(setting);
     detail::require<value_error>(!options_.settings.empty() && !options_.neuron_losses.empty(),
                                  "there are no settings, or no losses of neurons, to try");
+    for (const double neuron_loss : options_.neuron_losses) detail::require_loss_of_variance(neuron_loss);
     const auto is_linear = [](const any_layer& layer) { return std::holds_alternative<linear>(layer); };
     detail::require<value_error>(std::any_of(net.layers().begin(), net.layers().end(), is_linear),
                                  "the network has no linear layers to compress");
@@ -61,6 +64,7 @@ class compression_search {
   const output_check& check() const noexcept { return check_; }
   const output_check& check_of_all() const noexcept { return all_; }
   const Eigen::MatrixXf& calibration_inputs() const noexcept { return seen_; }
+  executor* threads() const noexcept { return options_.threads; }
 
   // How many points (percent of the inputs) more a candidate gets wrong than the network as it was, of the inputs held
   // out or of all of them, whichever is worse.
@@ -83,6 +87,8 @@ class compression_search {
     return *found;
   }
   const candidate& best(const accuracy_loss& wanted) const {
+    detail::require<value_error>(original_.outputs() > 1,
+                                 "the network has 1 output, an accuracy needs one for each class");
     const candidate *found = nullptr, *least = &tried_.front();
     for (const candidate& c : tried_) {
       if (points_lost(c) < points_lost(*least)) least = &c;
@@ -110,7 +116,7 @@ class compression_search {
   candidate best(const recipe& wanted) const {
     std::size_t layers = 0;
     for (const any_layer& layer : original_.layers()) layers += std::holds_alternative<linear>(layer);
-    candidate made{0, wanted.settings, true};
+    candidate made{{}, wanted.settings, true};
     if (made.settings.size() == 1) made.settings.assign(layers, wanted.settings.front());
     made.network = compress_in_sequence(original_, made.settings, seen_, options_.threads);
     measure_bytes(made);
@@ -118,8 +124,8 @@ class compression_search {
     return made;
   }
 
-  // From the fewest bytes on, what was tried whose outputs are nearer than all smaller ones' and that gets no more
-  // inputs wrong.
+  // From the fewest bytes on, what was tried and is better than what comes before it: outputs that are nearer, and no
+  // more inputs wrong, or as few as the network as it was.
   std::vector<const candidate*> front(bytes_of of) const {
     const auto bytes = [of](const candidate& c) { return of == bytes_of::file ? c.file_bytes : c.memory_bytes; };
     std::vector<const candidate*> all = pointers(), result;
@@ -127,8 +133,8 @@ class compression_search {
       return std::pair(bytes(*a), a->answers.error) < std::pair(bytes(*b), b->answers.error);
     });
     for (const candidate* c : all)
-      if (result.empty() ||
-          (c->answers.error < result.back()->answers.error && c->wrong_of_all <= result.back()->wrong_of_all))
+      if (result.empty() || (c->answers.error < result.back()->answers.error &&
+                             c->wrong_of_all <= std::max(result.back()->wrong_of_all, all_.original().wrong)))
         result.push_back(c);
     return result;
   }
@@ -145,14 +151,6 @@ class compression_search {
 
   static output_check check_of(const network& net, const Eigen::MatrixXf& inputs, const std::vector<int>& labels,
                                executor* threads) {
-    detail::require<shape_error>(inputs.rows() == net.inputs(), "samples have ", inputs.rows(),
-                                 " features, the network takes ", net.inputs());
-    detail::require_finite_samples(as_samples(inputs), 0);
-    detail::require<shape_error>(labels.empty() || std::ssize(labels) == inputs.cols(), "there are ", labels.size(),
-                                 " labels for ", inputs.cols(), " inputs");
-    for (std::size_t i = 0; i < labels.size(); ++i)
-      detail::require<value_error>(labels[i] >= 0 && labels[i] < net.outputs(), "label ", i, " is ", labels[i],
-                                   ", must be 0 to ", net.outputs() - 1);
     const std::vector<index_t> some = numbers(inputs.cols(), true);
     std::vector<int> of_some;
     for (const index_t i : some)
@@ -165,11 +163,19 @@ class compression_search {
       throw cancelled("compression was cancelled while " + step);
   }
 
+  static std::vector<index_t> widths_of(const network& net) {
+    std::vector<index_t> widths;
+    for (std::size_t i = 0; i <= net.layers().size(); ++i) widths.push_back(net.width(i));
+    return widths;
+  }
+
   // With one setting for all layers, each in turn, and along the path from the fewest bytes to the least error.
   void try_layers_apart(double neuron_loss) {
     const std::string what = detail::text("compressing layers with ", 100 * neuron_loss, " % loss by neurons");
     report(what, 0, 1);
-    network_compressor source(narrow_network(original_, neuron_loss, seen_, options_.threads), seen_, options_.threads);
+    const network narrow = narrow_network(original_, neuron_loss, seen_, options_.threads);
+    if (!widths_tried_.insert(widths_of(narrow)).second) return;
+    network_compressor source(narrow, seen_, options_.threads);
     const auto rows = sensitivity(source, check_, options_.settings,
                                   [&](std::size_t done, std::size_t all) { report(what, done, all); });
     std::vector<candidate> some;
@@ -186,13 +192,13 @@ class compression_search {
     std::vector<candidate> some;
     for (const candidate* c : front(bytes_of::file)) some.push_back({c->neuron_loss, c->settings, true});
     network narrow(1);
-    double made_with = -1;
+    std::optional<double> made_with;
     std::stable_sort(some.begin(), some.end(),
                      [](const candidate& a, const candidate& b) { return a.neuron_loss < b.neuron_loss; });
     for (std::size_t i = 0; i < some.size(); ++i) {
       report("compressing layers in sequence", i, some.size());
       if (some[i].neuron_loss != made_with)
-        narrow = narrow_network(original_, some[i].neuron_loss, seen_, options_.threads);
+        narrow = narrow_network(original_, *some[i].neuron_loss, seen_, options_.threads);
       made_with = some[i].neuron_loss;
       some[i].network = compress_in_sequence(narrow, some[i].settings, seen_, options_.threads);
     }
@@ -210,7 +216,7 @@ class compression_search {
     }
     for (candidate& c : some) {
       measure_answers(c);
-      tried_.push_back(std::move(c));
+      if (detail::is_finite(c.answers.error)) tried_.push_back(std::move(c));
     }
   }
 
@@ -232,7 +238,8 @@ class compression_search {
   network original_;
   compress_options options_;
   Eigen::MatrixXf seen_;  // inputs that calibrate
-  output_check check_, all_;
+  output_check all_, check_;
+  std::set<std::vector<index_t>> widths_tried_;
   std::vector<candidate> tried_;
 };
 

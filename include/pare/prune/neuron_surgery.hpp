@@ -48,14 +48,16 @@ class neuron_removal_order {
     for (index_t j = 0; j < n; ++j)
       if (hidden.is_dead(j)) weights_.col(j).setZero();
     remove_all(detail::inverse_of_damped(moment_, damping), least.value);
-    const Eigen::MatrixXd products = weights_ * moment_;
-    variance_ = products.cwiseProduct(weights_).sum() - products.col(n).squaredNorm();
+    const Eigen::MatrixXd w = weights_.leftCols(n),
+                          covariance = hidden.second_moment() - hidden.mean() * hidden.mean().transpose();
+    variance_ = std::max(0.0, (w * covariance).cwiseProduct(w).sum());
   }
 
   index_t neurons() const noexcept { return whole_.w1.rows(); }
 
-  // The share of the variance of the outputs that is lost with so many neurons: from 0 for all, never falling as they
-  // become fewer. Throws value_error unless the order goes as far.
+  // The share of the variance of the outputs that is lost with so many neurons, or a little less with much damping,
+  // which counts as an error too: from 0 for all, never falling as they become fewer. Throws value_error unless the
+  // order goes as far.
   double loss(kept_neurons kept) const {
     const double squares = losses_[static_cast<std::size_t>(removed(kept))];
     return variance_ > 0 ? squares / variance_ : 0;

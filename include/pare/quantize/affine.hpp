@@ -46,7 +46,9 @@ void search_stored(std::span<const Value> values, const code_range& codes, doubl
                    std::uint16_t& scale, std::int16_t& offset) {
   constexpr int side = tried_steps;
   const auto scale_at = [&](int i) { return std::clamp(scale + i / side - side / 2, 1, 255); };
-  const auto offset_at = [&](int i) { return std::clamp(offset + i % side - side / 2, -128, 127); };
+  const auto offset_at = [&](int i) {
+    return offset_unit == 0 ? 0 : std::clamp(offset + i % side - side / 2, -128, 127);
+  };
   range_trials trials;
   for (int i = 0; i < side * side; ++i) {
     trials.scale[static_cast<std::size_t>(i)] = static_cast<float>(std::max(unit * scale_at(i), least_scale));

@@ -55,11 +55,11 @@ inline group_range hqq_range(std::span<const float> values, const group_range& s
 
 }  // namespace detail
 
-// quantize_codes with scheme::two_level, whose offsets are then moved so that sum |w - q|^(1/2) of every group becomes
-// small, instead of the sum of squares: no data are needed. options.range finds the scales; the paper's is
-// range::min_max. Badri and Shaji 2023, "Half-Quadratic Quantization of Large Machine Learning Models", equations 3 to
-// 8, with a norm whose powers are square roots, the same on every machine, and in units of a group's scale.
-// Errors as for quantize_codes, and value_error for options out of range. O(iterations · rows · cols).
+// quantize_codes with scheme::two_level, whatever the options say, whose offsets are then moved so that sum |w -
+// q|^(1/2) of every group becomes small, instead of the sum of squares: no data are needed. options.range finds the
+// scales; the paper's is range::min_max. Badri and Shaji 2023, "Half-Quadratic Quantization of Large Machine Learning
+// Models", equations 3 to 8, with a norm whose powers are square roots, the same on every machine, and in units of a
+// group's scale. Errors as for quantize_codes, and value_error for options out of range. O(iterations · rows · cols).
 template <tensor_like W>
 quantized_codes hqq(const W& weights, quantize_options options = {}, const hqq_options& how = {}) {
   options.scheme = scheme::two_level;

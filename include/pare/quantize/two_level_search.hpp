@@ -31,7 +31,7 @@ struct range_trials {
   std::array<float, (tried_ranges + 3) / 4 * 4> scale{}, offset{};  // scales at least least_scale
 };
 
-// The squared errors of the values under each.
+// The squared errors of the values under each, in units of the square of the first scale.
 template <std::same_as<float> Value>
 std::array<float, tried_ranges> squared_errors(std::span<const Value> values, const code_range& codes,
                                                const range_trials& trials) {
@@ -50,7 +50,8 @@ std::array<float, tried_ranges> squared_errors(std::span<const Value> values, co
     return sums;
   });
   std::array<float, tried_ranges> result;
-  for (std::size_t i = 0; i < tried_ranges; ++i) result[i] = errors[i / 4][i % 4] * trials.scale[i] * trials.scale[i];
+  for (std::size_t i = 0; i < tried_ranges; ++i)
+    result[i] = errors[i / 4][i % 4] * (trials.scale[i] / trials.scale[0]) * (trials.scale[i] / trials.scale[0]);
   return result;
 }
 
