@@ -72,7 +72,7 @@ struct result {
   std::string method;
   double lost = 0;  // points of accuracy
   std::int64_t bytes = 0;
-  double seconds = 0;
+  std::optional<double> seconds{};  // where the network was made by itself
 };
 
 std::vector<bench::column<result>> columns() {
@@ -82,7 +82,7 @@ std::vector<bench::column<result>> columns() {
       {"method", "method", "{}", [](row r) { return r.method; }},
       {"points_lost", "points lost", "{:.2f}", [](row r) { return r.lost; }},
       {"bytes", "bytes", "{}", [](row r) { return r.bytes; }},
-      {"seconds", "seconds", "{:.1f}", [](row r) { return r.seconds; }},
+      {"seconds", "seconds", "{:.1f}", [](row r) { return bench::cell_of(r.seconds); }},
   };
 }
 
@@ -127,6 +127,7 @@ void run(const options& chosen) {
   const auto measure_if_any = [&](const std::string& setting, const std::string& method, auto&& compress) {
     try {
       measure(setting, method, compress);
+      rows.back().seconds.reset();  // the search made them all
     } catch (const pare::value_error& none) {
       say(fmt::format("  {}, {}: {}", setting, method, none.what()));
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include <pare/compress/goal.hpp>
 #include <pare/compress/sensitivity.hpp>
 
 namespace pare {
@@ -18,6 +19,8 @@ struct candidate {
   std::size_t memory_bytes = 0;  // of pack_smallest(network)
   answer_change answers{};       // for the inputs held out
   double wrong_of_all = 0;       // answer_change::wrong for all inputs
+
+  std::size_t bytes(bytes_of of) const { return of == bytes_of::file ? file_bytes : memory_bytes; }
 };
 
 namespace detail {

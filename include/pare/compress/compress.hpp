@@ -73,10 +73,7 @@ inline compression_report report_of(const compression_search& search, const cand
   report.calibration_samples = search.calibration_inputs().cols();
   report.checked_samples = search.check().samples();
   report.has_labels = search.check().has_labels();
-  const Eigen::MatrixXf& inputs = search.calibration_inputs();
-  network_compressor source(
-      best.neuron_loss ? narrow_network(original, *best.neuron_loss, inputs, search.threads()) : original, inputs,
-      search.threads());
+  network_compressor source(search.source_of(best), search.calibration_inputs(), search.threads());
   for (std::size_t l = 0; l < source.size(); ++l) {
     std::vector<const layer_setting*> only(source.size());
     only[l] = &best.settings[l];
@@ -105,8 +102,8 @@ compression compress(const Search& search, const goal& wanted) {
 
 // Compresses a trained network by a few hundred inputs [inputs, samples], without any training: tries bits, groups,
 // zeros and fewer neurons for each layer, with codes and weights that make up for each other's errors, and returns what
-// suits the goal best. The network is unchanged. Labels, if there are any, only tell how good the answers are. Errors
-// as for compression_search and its best().
+// suits the goal best. The network is unchanged. Labels, if there are any, say that outputs are probabilities and how
+// good the answers are; nothing is fitted to them. Errors as for compression_search and its best().
 template <std::same_as<network> Network>
 compression compress(const Network& net, const dataset& data, const goal& wanted,
                      const compress_options& options = {}) {

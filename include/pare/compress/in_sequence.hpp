@@ -75,23 +75,19 @@ template <std::same_as<network> Network>
 network compress_in_sequence(const Network& net, const std::vector<layer_setting>& settings,
                              const Eigen::MatrixXf& inputs, executor* threads = nullptr, double damping = 0.03) {
   detail::require<value_error>(inputs.cols() > 0, "there are no calibration inputs, at least 1 is needed");
-  std::size_t layers = 0;
-  for (const any_layer& layer : net.layers()) layers += std::holds_alternative<linear>(layer);
-  detail::require<shape_error>(settings.size() == layers, "there are ", settings.size(), " settings for ", layers,
-                               " linear layers");
+  detail::require<shape_error>(settings.size() == linear_layers(net), "there are ", settings.size(), " settings for ",
+                               linear_layers(net), " linear layers");
   for (const layer_setting& setting : settings) require_valid(setting);
   network result = net;
   std::size_t next = 0;
   for (std::size_t i = 0; i < net.layers().size(); ++i) {
     const auto* layer = std::get_if<linear>(&net.layers()[i]);
     if (layer == nullptr) continue;
-
     const detail::paired_inputs seen = detail::pair_inputs(net, result, i, inputs, threads);
     const linear fitted = next == 0 ? *layer : detail::refitted(*layer, seen, damping);
     const compressed_layer small = layer_compressor(fitted, seen.changed, threads, damping).compress(settings[next++]);
     result = replace_linear(result, [&](std::size_t j, const linear& l) { return j == i ? small.layer : l; });
   }
-
   return result;
 }
 

@@ -111,7 +111,6 @@ class layer_compressor {
   precision precision_;
   const input_statistics& inputs_;
   executor* threads_;
-
   Eigen::MatrixXd moment_;
   inverse_factor factor_;
   double energy_;

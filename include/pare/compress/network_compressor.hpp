@@ -68,7 +68,7 @@ class network_compressor {
 
   network net_;
   calibration seen_;
-  std::vector<entry> layers_;
+  std::deque<entry> layers_;  // compressors are large, and not moved
 };
 
 }  // namespace pare

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <ostream>
 #include <string>
@@ -10,6 +9,7 @@
 
 #include <pare/compress/layer_setting.hpp>
 #include <pare/compress/output_check.hpp>
+#include <pare/compress/text.hpp>
 
 namespace pare {
 
@@ -47,18 +47,6 @@ struct compression_report {
 };
 
 namespace detail {
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
-
-// 10 log10(1 / error).
-inline double decibel(double error) {
-  return error > 0 ? -10 * std::log10(error) : std::numeric_limits<double>::infinity();
-}
 
 // A number of JSON, which knows no infinity.
 inline std::string json_number(double value) { return is_finite(value) ? formatted("%.9g", value) : "null"; }

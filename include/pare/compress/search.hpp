@@ -1,10 +1,9 @@
 // compression_search: tries many ways to compress a network, to choose from for one goal after another.
 #pragma once
 
-#include <set>
+#include <map>
 
 #include <pare/compress/candidates.hpp>
-#include <pare/compress/goal.hpp>
 #include <pare/compress/in_sequence.hpp>
 #include <pare/compress/measure_latency.hpp>
 #include <pare/compress/narrow_network.hpp>
@@ -51,9 +50,7 @@ class compression_search {
     detail::require<value_error>(!options_.settings.empty() && !options_.neuron_losses.empty(),
                                  "there are no settings, or no losses of neurons, to try");
     for (const double neuron_loss : options_.neuron_losses) detail::require_loss_of_variance(neuron_loss);
-    const auto is_linear = [](const any_layer& layer) { return std::holds_alternative<linear>(layer); };
-    detail::require<value_error>(std::any_of(net.layers().begin(), net.layers().end(), is_linear),
-                                 "the network has no linear layers to compress");
+    detail::require<value_error>(linear_layers(net) > 0, "the network has no linear layers to compress");
     for (const double neuron_loss : options_.neuron_losses) try_layers_apart(neuron_loss);
     try_in_sequence();
   }
@@ -66,6 +63,11 @@ class compression_search {
   const Eigen::MatrixXf& calibration_inputs() const noexcept { return seen_; }
   executor* threads() const noexcept { return options_.threads; }
 
+  // What a candidate was made of: the network as it was, or with fewer neurons.
+  const network& source_of(const candidate& c) const {
+    return c.neuron_loss ? narrowed_.at(*c.neuron_loss) : original_;
+  }
+
   // How many points (percent of the inputs) more a candidate gets wrong than the network as it was, of the inputs held
   // out or of all of them, whichever is worse.
   double points_lost(const candidate& c) const {
@@ -77,13 +79,12 @@ class compression_search {
 
   // The one for a goal. Throws value_error where none reaches it, saying what the nearest one has.
   const candidate& best(const budget& wanted) const {
-    const auto bytes = [&](const candidate& c) { return wanted.of == bytes_of::file ? c.file_bytes : c.memory_bytes; };
     const std::vector<const candidate*> all = front(wanted.of);
     const candidate* found = nullptr;
     for (const candidate* c : all)
-      if (bytes(*c) <= wanted.bytes) found = c;
+      if (c->bytes(wanted.of) <= wanted.bytes) found = c;
     detail::require<value_error>(found != nullptr, "the budget is ", wanted.bytes,
-                                 " bytes, the smallest network found takes ", bytes(*all.front()));
+                                 " bytes, the smallest network found takes ", all.front()->bytes(wanted.of));
     return *found;
   }
   const candidate& best(const accuracy_loss& wanted) const {
@@ -114,10 +115,8 @@ class compression_search {
   // Made for the recipe, in sequence and with all neurons. Throws shape_error for another number of settings than one
   // or that of the linear layers, and what require_valid throws.
   candidate best(const recipe& wanted) const {
-    std::size_t layers = 0;
-    for (const any_layer& layer : original_.layers()) layers += std::holds_alternative<linear>(layer);
     candidate made{{}, wanted.settings, true};
-    if (made.settings.size() == 1) made.settings.assign(layers, wanted.settings.front());
+    if (made.settings.size() == 1) made.settings.assign(linear_layers(original_), wanted.settings.front());
     made.network = compress_in_sequence(original_, made.settings, seen_, options_.threads);
     measure_bytes(made);
     measure_answers(made);
@@ -127,10 +126,9 @@ class compression_search {
   // From the fewest bytes on, what was tried and is better than what comes before it: outputs that are nearer, and no
   // more inputs wrong, or as few as the network as it was.
   std::vector<const candidate*> front(bytes_of of) const {
-    const auto bytes = [of](const candidate& c) { return of == bytes_of::file ? c.file_bytes : c.memory_bytes; };
     std::vector<const candidate*> all = pointers(), result;
     std::stable_sort(all.begin(), all.end(), [&](const candidate* a, const candidate* b) {
-      return std::pair(bytes(*a), a->answers.error) < std::pair(bytes(*b), b->answers.error);
+      return std::pair(a->bytes(of), a->answers.error) < std::pair(b->bytes(of), b->answers.error);
     });
     for (const candidate* c : all)
       if (result.empty() || (c->answers.error < result.back()->answers.error &&
@@ -163,19 +161,21 @@ class compression_search {
       throw cancelled("compression was cancelled while " + step);
   }
 
-  static std::vector<index_t> widths_of(const network& net) {
-    std::vector<index_t> widths;
-    for (std::size_t i = 0; i <= net.layers().size(); ++i) widths.push_back(net.width(i));
-    return widths;
+  static bool same_widths(const network& a, const network& b) {
+    for (std::size_t i = 0; i <= a.layers().size(); ++i)
+      if (a.width(i) != b.width(i)) return false;
+    return true;
   }
 
   // With one setting for all layers, each in turn, and along the path from the fewest bytes to the least error.
   void try_layers_apart(double neuron_loss) {
     const std::string what = detail::text("compressing layers with ", 100 * neuron_loss, " % loss by neurons");
     report(what, 0, 1);
-    const network narrow = narrow_network(original_, neuron_loss, seen_, options_.threads);
-    if (!widths_tried_.insert(widths_of(narrow)).second) return;
+    network narrow = narrow_network(original_, neuron_loss, seen_, options_.threads);
+    for (const auto& [loss_of_other, other] : narrowed_)
+      if (same_widths(narrow, other)) return;
     network_compressor source(narrow, seen_, options_.threads);
+    narrowed_.emplace(neuron_loss, std::move(narrow));
     const auto rows = sensitivity(source, check_, options_.settings,
                                   [&](std::size_t done, std::size_t all) { report(what, done, all); });
     std::vector<candidate> some;
@@ -191,16 +191,9 @@ class compression_search {
   void try_in_sequence() {
     std::vector<candidate> some;
     for (const candidate* c : front(bytes_of::file)) some.push_back({c->neuron_loss, c->settings, true});
-    network narrow(1);
-    std::optional<double> made_with;
-    std::stable_sort(some.begin(), some.end(),
-                     [](const candidate& a, const candidate& b) { return a.neuron_loss < b.neuron_loss; });
     for (std::size_t i = 0; i < some.size(); ++i) {
       report("compressing layers in sequence", i, some.size());
-      if (some[i].neuron_loss != made_with)
-        narrow = narrow_network(original_, *some[i].neuron_loss, seen_, options_.threads);
-      made_with = some[i].neuron_loss;
-      some[i].network = compress_in_sequence(narrow, some[i].settings, seen_, options_.threads);
+      some[i].network = compress_in_sequence(source_of(some[i]), some[i].settings, seen_, options_.threads);
     }
     add(std::move(some), "measuring networks compressed in sequence");
   }
@@ -239,7 +232,7 @@ class compression_search {
   compress_options options_;
   Eigen::MatrixXf seen_;  // inputs that calibrate
   output_check all_, check_;
-  std::set<std::vector<index_t>> widths_tried_;
+  std::map<double, network> narrowed_;  // by the loss of neurons, of other widths each
   std::vector<candidate> tried_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <pare/compress/network_compressor.hpp>
 #include <pare/compress/output_check.hpp>
+#include <pare/compress/text.hpp>
 
 namespace pare {
 
@@ -58,16 +59,10 @@ std::vector<layer_sensitivity> sensitivity(Compressor& of, const output_check& c
 inline std::string to_text(const std::vector<layer_sensitivity>& rows) {
   std::string text =
       "layer  setting                                   bytes  layer SQNR, dB  output SQNR, dB  wrong, %\n";
-  const auto decibel = [](double error) {
-    return error > 0 ? -10 * std::log10(error) : std::numeric_limits<double>::infinity();
-  };
-  for (const layer_sensitivity& row : rows) {
-    char line[160];
-    std::snprintf(line, sizeof line, "%5zu  %-38s  %8zu  %14.1f  %15.1f  %8.2f\n", row.layer,
-                  describe(row.setting).c_str(), row.bytes, decibel(row.layer_error), decibel(row.answers.error),
-                  100 * row.answers.wrong);
-    text += line;
-  }
+  for (const layer_sensitivity& row : rows)
+    text += detail::formatted("%5zu  %-38s  %8zu  %14.1f  %15.1f  %8.2f\n", row.layer, describe(row.setting).c_str(),
+                              row.bytes, detail::decibel(row.layer_error), detail::decibel(row.answers.error),
+                              100 * row.answers.wrong);
   return text;
 }
 

@@ -19,6 +19,14 @@ row_major_matrix dense_weights(const Linear& l) {
   return weights;
 }
 
+// How many linear layers there are.
+template <std::same_as<network> Network>
+std::size_t linear_layers(const Network& net) {
+  std::size_t count = 0;
+  for (const any_layer& layer : net.layers()) count += std::holds_alternative<linear>(layer);
+  return count;
+}
+
 // A network with make(i, l) in place of each linear layer l, the i-th layer of `net`; everything else is shared.
 template <class Make>
 network replace_linear(const network& net, Make&& make) {

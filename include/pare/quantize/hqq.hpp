@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pare/quantize/affine.hpp>
+#include <pare/tensor/rounded.hpp>
 
 namespace pare {
 

@@ -8,21 +8,11 @@
 #include <span>
 
 #include <pare/quantize/search.hpp>
+#include <pare/tensor/rounded.hpp>
 
 namespace pare::detail {
 
 #include <pare/tensor/strict_fp_begin.inl>
-
-// x, as rounded: clang's -ffast-math makes no fma of it and a sum that it goes into (see strict_fp_begin.inl).
-template <class T>
-T rounded(T x) {
-#if defined(__clang__) && defined(__x86_64__)
-  asm("" : "+x"(x));
-#elif defined(__clang__) && defined(__aarch64__)
-  asm("" : "+w"(x));
-#endif
-  return x;
-}
 
 // 5 · 5 ranges that are tried side by side.
 inline constexpr std::size_t tried_steps = 5, tried_ranges = tried_steps * tried_steps;

@@ -3,8 +3,8 @@
 // Closed by strict_fp_end.inl. No include guard: every region includes it again.
 //
 // clang's -ffast-math fuses in the code generator, where no pragma reaches: code in a region writes std::fma (or the
-// vocabulary's fma) wherever a product is added, and lets no other product meet a sum. clang before 16 cannot push
-// floating-point state on AArch64; there -ffast-math is not guarded against.
+// vocabulary's fma) wherever a product is added, and lets no other product meet a sum but as rounded(product). clang
+// before 16 cannot push floating-point state on AArch64; there -ffast-math is not guarded against.
 #if defined(__clang__)
 #if defined(__x86_64__) || __clang_major__ >= 16
 #pragma float_control(push)
