@@ -70,6 +70,7 @@ pare::network find_model(const options& chosen, const pare::dataset& train, pare
 struct result {
   std::string setting;
   std::string method;
+  bool compensates = false;
   double lost = 0;  // points of accuracy
   std::int64_t bytes = 0;
   std::optional<double> seconds{};  // where the network was made by itself
@@ -80,6 +81,7 @@ std::vector<bench::column<result>> columns() {
   return {
       {"setting", "setting", "{}", [](row r) { return r.setting; }},
       {"method", "method", "{}", [](row r) { return r.method; }},
+      {"compensates", "compensates", "{}", [](row r) { return r.compensates ? "yes" : ""; }},
       {"points_lost", "points lost", "{:.2f}", [](row r) { return r.lost; }},
       {"bytes", "bytes", "{}", [](row r) { return r.bytes; }},
       {"seconds", "seconds", "{:.1f}", [](row r) { return bench::cell_of(r.seconds); }},
@@ -87,15 +89,36 @@ std::vector<bench::column<result>> columns() {
 }
 
 // The least error for the inputs held out, of all networks with the same setting for every layer and all neurons.
-const pare::candidate& best_uniform(const pare::compression_search& search, const pare::budget& room) {
+pare::candidate best_uniform(const pare::compression_search& search, const pare::budget& room) {
   const pare::candidate* best = nullptr;
   for (const pare::candidate& c : search.tried()) {
-    if (c.neuron_loss.value_or(0) > 0 || c.in_sequence || c.file_bytes > room.bytes) continue;
+    if (c.settings.empty() || c.neuron_loss > 0 || c.in_sequence || c.file_bytes > room.bytes) continue;
     if (std::count(c.settings.begin(), c.settings.end(), c.settings.front()) != std::ssize(c.settings)) continue;
     if (best == nullptr || c.answers.error < best->answers.error) best = &c;
   }
   pare::detail::require<pare::value_error>(best != nullptr, "no setting for all layers takes ", room.bytes, " bytes");
   return *best;
+}
+
+// Says of all methods that compensate whether they lose less than the first one of their setting, the plain one, where
+// that loses anything to speak of.
+void compare_with_plain(const std::vector<result>& rows) {
+  constexpr double worth_speaking_of = 0.3;
+  int all = 0, better = 0;
+  for (const result& row : rows) {
+    if (!row.compensates) continue;
+    const auto plain =
+        std::find_if(rows.begin(), rows.end(), [&](const result& r) { return r.setting == row.setting; });
+    if (plain->lost <= worth_speaking_of) continue;
+    ++all;
+    if (row.lost < plain->lost)
+      ++better;
+    else
+      say(fmt::format("{}: {} loses {:.2f} points, {} {:.2f}", row.setting, row.method, row.lost, plain->method,
+                      plain->lost));
+  }
+  say(fmt::format("{} of {} methods that compensate lose less than the plain one, where that loses more than {}.",
+                  better, all, worth_speaking_of));
 }
 
 bool tell_progress(const pare::compress_progress& now) {
@@ -116,17 +139,17 @@ void run(const options& chosen) {
   say(fmt::format("{}: {:.2f} % wrong, calibrated with {} inputs", data.test.name, 100 * whole, some.samples()));
 
   std::vector<result> rows;
-  const auto measure = [&](const std::string& setting, const std::string& method, auto&& compress) {
+  const auto measure = [&](const std::string& setting, const std::string& method, bool compensates, auto&& compress) {
     const auto begin = std::chrono::steady_clock::now();
     const pare::network small = compress();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    rows.push_back({setting, method, 100 * (error_rate(small, data.test) - whole),
+    rows.push_back({setting, method, compensates, 100 * (error_rate(small, data.test) - whole),
                     static_cast<std::int64_t>(pare::coded_size(small, pare::coding::small)), seconds});
     say(fmt::format("  {}, {}: {:.2f} points lost, {} bytes", setting, method, rows.back().lost, rows.back().bytes));
   };
   const auto measure_if_any = [&](const std::string& setting, const std::string& method, auto&& compress) {
     try {
-      measure(setting, method, compress);
+      measure(setting, method, false, compress);
       rows.back().seconds.reset();  // the search made them all
     } catch (const pare::value_error& none) {
       say(fmt::format("  {}, {}: {}", setting, method, none.what()));
@@ -136,11 +159,12 @@ void run(const options& chosen) {
     for (const auto& [scheme, name] :
          {std::pair(pare::scheme::symmetric, "symmetric"), {pare::scheme::two_level, "two-level"}})
       for (const bench::rounding_method& method : bench::rounding_methods())
-        measure(fmt::format("{} bits, {}", bits, name), method.name,
+        measure(fmt::format("{} bits, {}", bits, name), method.name, method.compensates,
                 [&] { return source.round(bits, scheme, method); });
   for (const double share : {0.5, 0.7, 0.8, 0.9})
     for (const bench::removal_method& method : bench::removal_methods())
-      measure(fmt::format("{:.0f} % zeros", 100 * share), method.name, [&] { return source.remove(share, method); });
+      measure(fmt::format("{:.0f} % zeros", 100 * share), method.name, method.compensates,
+              [&] { return source.remove(share, method); });
 
   say("Searching networks for budgets:");
   const pare::compression_search search(net, some.inputs, some.labels,
@@ -153,6 +177,7 @@ void run(const options& chosen) {
   }
 
   std::cout << '\n' << bench::printed_table(columns(), rows);
+  compare_with_plain(rows);
   say("\nWritten:");
   const std::filesystem::path folder = chosen.out;
   bench::write_file(folder / "calibrated.csv", bench::csv_table(columns(), rows));

@@ -30,17 +30,21 @@ TEST_CASE("after coordinate descent no single code can become another one and lo
   std::vector<pare::quantized_codes> starts = {pare::quantize_codes(l.w, pare::nf4(), {.group_size = 8})};
   for (const pare::quantize_options& options : formats) starts.push_back(pare::quantize_codes(l.w, options));
   for (const pare::quantized_codes& start : starts) {
-    const pare::quantized_codes q = pare::descend(l.w, start, l.moment);
-    const double error = output_error(l.w, q, l.moment);
-    CHECK(error < output_error(l.w, start, l.moment));
-    CHECK(q.scale == start.scale);
-    for (std::size_t i = 0; i < q.codes.size(); ++i)
-      for (int code = 0; code < 1 << q.bits; ++code) {
-        pare::quantized_codes other = q;
-        other.codes[i] = static_cast<std::uint8_t>(code);
-        // Up to the roundings of the error itself.
-        CHECK(output_error(l.w, other, l.moment) >= error * (1 - 1e-12));
-      }
+    for (const double damping : {0.0, 0.5}) {
+      const Eigen::MatrixXd moment =
+          l.moment + damping * l.moment.diagonal().mean() * Eigen::MatrixXd::Identity(24, 24);
+      const pare::quantized_codes q = pare::descend(l.w, start, l.moment, {.damping = damping});
+      const double error = output_error(l.w, q, moment);
+      CHECK(error < output_error(l.w, start, moment));
+      CHECK(q.scale == start.scale);
+      for (std::size_t i = 0; i < q.codes.size(); ++i)
+        for (int code = 0; code < 1 << q.bits; ++code) {
+          pare::quantized_codes other = q;
+          other.codes[i] = static_cast<std::uint8_t>(code);
+          // Up to the roundings of the error itself.
+          CHECK(output_error(l.w, other, moment) >= error * (1 - 1e-12));
+        }
+    }
   }
 }
 
@@ -48,6 +52,8 @@ TEST_CASE("coordinate descent leaves alone what a mask removes, stops when told,
   const calibrated_layer l(6, 40, 2);
   const pare::quantized_codes start = pare::quantize_codes(l.w, {.bits = 3});
   CHECK(pare::descend(l.w, start, l.moment, {.sweeps = 0}).codes == start.codes);
+  CHECK(error_message([&] { pare::descend(l.w, start, l.moment, {.damping = -1}); }) ==
+        "damping is -1, must not be negative");
   CHECK(pare::descend(l.w, start, Eigen::MatrixXd::Zero(40, 40)).codes == start.codes);
   const pare::mask kept = pare::mask::where(6, 40, [](index_t row, index_t col) { return (row * col) % 3 != 1; });
   const pare::quantized_codes q = pare::descend(l.w, start, l.moment, {.kept = &kept});

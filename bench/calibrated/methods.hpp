@@ -34,7 +34,7 @@ struct calibrated_layer {
 
 struct rounding_method {
   std::string name;
-  bool corrects_bias;
+  bool compensates;  // so that weights, and the bias, make up for each other's errors
   std::function<pare::quantized_codes(const calibrated_layer&, const pare::quantize_options&)> round;
   // What the neurons between two layers are divided by beforehand; may be empty.
   std::function<Eigen::VectorXf(const calibrated_layer& before, const calibrated_layer& after,
@@ -54,8 +54,8 @@ inline pare::quantized_codes round_to_codebook(const calibrated_layer& l, const 
 }
 
 inline std::vector<rounding_method> rounding_methods() {
+  constexpr double damping = 0.03;  // for fewer inputs than columns
   const auto gptq = [](const calibrated_layer& l, const pare::quantize_options& options) {
-    constexpr double damping = 0.03;  // for fewer inputs than columns
     return pare::gptq(l.weights, round_to_nearest(l, options), pare::inverse_factor(l.moment, {.damping = damping}));
   };
   return {
@@ -70,15 +70,11 @@ inline std::vector<rounding_method> rounding_methods() {
        [](const calibrated_layer&, const calibrated_layer& after, const pare::quantize_options& options) {
          return pare::awq_scales(after.weights, *after.inputs, options);
        }},
-      {"weighted k-means", true, round_to_codebook},
-      {"coordinate descent", true,
-       [](const calibrated_layer& l, const pare::quantize_options& options) {
-         return pare::descend(l.weights, round_to_nearest(l, options), l.moment);
-       }},
+      {"weighted k-means", false, round_to_codebook},
       {"GPTQ", true, gptq},
       {"GPTQ, coordinate descent", true,
        [gptq](const calibrated_layer& l, const pare::quantize_options& options) {
-         return pare::descend(l.weights, gptq(l, options), l.moment);
+         return pare::descend(l.weights, gptq(l, options), l.moment, {.damping = damping});
        }},
   };
 }
@@ -86,7 +82,7 @@ inline std::vector<rounding_method> rounding_methods() {
 // Removes this share of a layer's weights.
 struct removal_method {
   std::string name;
-  bool corrects_bias;
+  bool compensates;
   std::function<void(calibrated_layer&, pare::sparsity, pare::executor&)> remove;
   // What serves every share, done beforehand; may be empty.
   std::function<void(calibrated_layer&, pare::executor&)> prepare = {};
@@ -149,7 +145,7 @@ class calibrated_network {
     }
     return rebuild(layers, [&](calibrated_layer& l) {
       const pare::quantized_codes q = method.round(l, options);
-      if (method.corrects_bias) l.bias = corrected(l, q);
+      if (method.compensates) l.bias = corrected(l, q);
       return pack(q);
     });
   }
@@ -167,7 +163,7 @@ class calibrated_network {
       const calibrated_layer before = l;
       if (!is_small(l)) method.remove(l, pare::sparsity{of_large}, threads_);
       const pare::quantized_codes q = pare::quantize_codes(l.weights, {.bits = 8, .group_size = 32});
-      if (method.corrects_bias) l.bias = corrected(before, q);
+      if (method.compensates) l.bias = corrected(before, q);
       return pack(q);
     });
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pare/compress/layer_compressor.hpp>
+#include <pare/compress/progress.hpp>
 #include <pare/prune/input_statistics.hpp>
 
 namespace pare {
@@ -14,31 +15,41 @@ struct paired_inputs {
   Eigen::VectorXd mean;      // E[x]
 };
 
+// Runs samples through a network for what goes into one of its layers.
+class features_of_layer {
+ public:
+  // The network must outlive it.
+  features_of_layer(const network& net, std::size_t layer, index_t most_samples, executor* threads)
+      : net_(net), layer_(layer), room_(net.workspace(most_samples)), threads_(threads) {}
+
+  // [inputs, samples] become [width, samples].
+  Eigen::MatrixXd operator()(const Eigen::MatrixXf& inputs) {
+    Eigen::MatrixXf features(net_.width(layer_), inputs.cols());
+    const auto keep = [&](std::size_t i, const auto& of_layer) {
+      if (i == layer_) as_samples(of_layer).read_rows(0, inputs.cols(), features.data());
+    };
+    net_.trace(inputs, room_, keep, threads_);
+    return features.cast<double>();
+  }
+
+ private:
+  const network& net_;
+  std::size_t layer_;
+  workspace room_;
+  executor* threads_;
+};
+
 inline paired_inputs pair_inputs(const network& first, const network& second, std::size_t layer,
                                  const Eigen::MatrixXf& inputs, executor* threads) {
-  constexpr index_t batch = 256;
-  const index_t width = first.width(layer), samples = inputs.cols();
+  const index_t width = first.width(layer), samples = inputs.cols(), batch = std::min<index_t>(256, samples);
   paired_inputs result{input_statistics(width), Eigen::MatrixXd::Zero(width, width), Eigen::VectorXd::Zero(width)};
+  features_of_layer of_first(first, layer, batch, threads), of_second(second, layer, batch, threads);
   for (index_t begin = 0; begin < samples; begin += batch) {
-    const index_t count = std::min(batch, samples - begin);
-    const Eigen::MatrixXf part = inputs.middleCols(begin, count);
-    const auto features_in = [&](const network& net) {
-      Eigen::MatrixXf features(width, count);
-      workspace room = net.workspace(count);
-      net.trace(
-          part, room,
-          [&](std::size_t i, const auto& of_layer) {
-            if (i != layer) return;
-            const auto rows = as_samples(of_layer);
-            rows.read_rows(0, count, features.data());
-          },
-          threads);
-      return features;
-    };
-    const Eigen::MatrixXf x = features_in(first), y = features_in(second);
+    const Eigen::MatrixXf part = inputs.middleCols(begin, std::min(batch, samples - begin));
+    const Eigen::MatrixXd x = of_first(part), y = of_second(part);
     result.changed.add(y, begin);
-    result.cross.noalias() += x.cast<double>() * y.cast<double>().transpose();
-    result.mean += x.cast<double>().rowwise().sum();
+    result.cross.noalias() += x * y.transpose();
+    result.mean += x.rowwise().sum();
   }
   result.cross /= static_cast<double>(samples);
   result.mean /= static_cast<double>(samples);
@@ -70,23 +81,27 @@ inline linear refitted(const linear& layer, const paired_inputs& seen, double da
 
 // A network with a setting for each linear layer, from the first one on: each is first fitted to the inputs that the
 // layers before it now give, so that its outputs are those that it had, and then compressed for these inputs [inputs,
-// samples]. O(width^3) and a few runs of the inputs for each layer. Errors as for network_compressor.
+// samples]. `damping` is the share of the mean of E[x_i^2] that keeps weights near where they are. O(width^3) and a few
+// runs of the inputs for each layer. Errors as for network_compressor.
 template <std::same_as<network> Network>
 network compress_in_sequence(const Network& net, const std::vector<layer_setting>& settings,
-                             const Eigen::MatrixXf& inputs, executor* threads = nullptr, double damping = 0.03) {
+                             const Eigen::MatrixXf& inputs, executor* threads = nullptr, double damping = 0.03,
+                             const step_progress& progress = {}) {
   detail::require<value_error>(inputs.cols() > 0, "there are no calibration inputs, at least 1 is needed");
   detail::require<shape_error>(settings.size() == linear_layers(net), "there are ", settings.size(), " settings for ",
                                linear_layers(net), " linear layers");
   for (const layer_setting& setting : settings) require_valid(setting);
   network result = net;
-  std::size_t next = 0;
+  std::size_t done = 0;
   for (std::size_t i = 0; i < net.layers().size(); ++i) {
     const auto* layer = std::get_if<linear>(&net.layers()[i]);
     if (layer == nullptr) continue;
     const detail::paired_inputs seen = detail::pair_inputs(net, result, i, inputs, threads);
-    const linear fitted = next == 0 ? *layer : detail::refitted(*layer, seen, damping);
-    const compressed_layer small = layer_compressor(fitted, seen.changed, threads, damping).compress(settings[next++]);
+    const linear fitted = done == 0 ? *layer : detail::refitted(*layer, seen, damping);
+    const compressed_layer small = layer_compressor(fitted, seen.changed, threads, damping).compress(settings[done]);
     result = replace_linear(result, [&](std::size_t j, const linear& l) { return j == i ? small.layer : l; });
+    ++done;
+    if (progress) progress(done, settings.size());
   }
   return result;
 }

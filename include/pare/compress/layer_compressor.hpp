@@ -18,8 +18,14 @@ namespace pare {
 struct compressed_layer {
   linear layer;
   double error = 0;       // sum of the squared errors of its outputs, of those of the weights as they were, in [0, ..)
-  std::size_t bytes = 0;  // in a file, coding::small
+  std::size_t bytes = 0;  // coded_size
 };
+
+// Bytes that a layer takes in a file, coding::small.
+inline std::size_t coded_size(const linear& layer) {
+  const network empty(layer.inputs());
+  return coded_size(network(empty).add(layer), coding::small) - coded_size(empty, coding::small);
+}
 
 // Compresses a layer again and again, which shares what all settings need. Takes O(inputs^2) memory, and
 // that of the weights for each sparsity. The statistics must outlive it.
@@ -35,7 +41,6 @@ class layer_compressor {
         precision_(layer.input_precision()),
         inputs_(inputs),
         threads_(threads),
-
         moment_(inputs.second_moment()),
         factor_(checked(moment_, layer, inputs), {.damping = damping}),
         energy_(energy_of(weights_.template cast<double>())) {}
@@ -63,7 +68,7 @@ class layer_compressor {
     // The corrected bias takes back the mean of the error.
     const double squares = energy_of(error) + 2 * shift.dot(error * inputs_.mean()) + shift.squaredNorm();
     result.error = energy_ > 0 ? std::max(0.0, squares / energy_) : 0;
-    result.bytes = coded_size(network(inputs()).add(result.layer), coding::small);
+    result.bytes = coded_size(result.layer);
     return result;
   }
 

@@ -1,10 +1,9 @@
 // sensitivity: what each layer of a network can bear.
 #pragma once
 
-#include <functional>
-
 #include <pare/compress/network_compressor.hpp>
 #include <pare/compress/output_check.hpp>
+#include <pare/compress/progress.hpp>
 #include <pare/compress/text.hpp>
 
 namespace pare {
@@ -17,9 +16,6 @@ struct layer_sensitivity {
   double layer_error = 0;  // squared error of the layer's outputs, of their square
   answer_change answers;   // of the network
 };
-
-// Called after each layer and setting.
-using sensitivity_progress = std::function<void(std::size_t done, std::size_t all)>;
 
 // Settings of 2 to 8 bits, dense, and of 3 to 6 bits with half to nine tenths of zeros.
 inline std::vector<layer_setting> common_settings() {
@@ -40,7 +36,7 @@ inline std::vector<layer_setting> common_settings() {
 template <std::same_as<network_compressor> Compressor>
 std::vector<layer_sensitivity> sensitivity(Compressor& of, const output_check& check,
                                            const std::vector<layer_setting>& settings = common_settings(),
-                                           const sensitivity_progress& progress = {}) {
+                                           const step_progress& progress = {}) {
   for (const layer_setting& setting : settings) require_valid(setting);
   std::vector<layer_sensitivity> rows;
   std::vector<const layer_setting*> changed(of.size());
@@ -60,9 +56,10 @@ inline std::string to_text(const std::vector<layer_sensitivity>& rows) {
   std::string text =
       "layer  setting                                   bytes  layer SQNR, dB  output SQNR, dB  wrong, %\n";
   for (const layer_sensitivity& row : rows)
-    text += detail::formatted("%5zu  %-38s  %8zu  %14.1f  %15.1f  %8.2f\n", row.layer, describe(row.setting).c_str(),
-                              row.bytes, detail::decibel(row.layer_error), detail::decibel(row.answers.error),
-                              100 * row.answers.wrong);
+    text += detail::formatted("%5zu  %-38s  %8zu  %14s  %15s  %8s\n", row.layer, describe(row.setting), row.bytes,
+                              detail::fixed(detail::decibel(row.layer_error), 1),
+                              detail::fixed(detail::decibel(row.answers.error), 1),
+                              detail::fixed(100 * row.answers.wrong, 2));
   return text;
 }
 

@@ -40,7 +40,7 @@ inline std::span<const float> group_of(std::span<const float> row_values, std::s
 }
 
 // A scale of 1 to 255 and an offset of -128 to 127 units, and of those at most two off the one with the least squared
-// error: rounding each by itself adds 1.4 % of error at 6 bits.
+// error: rounding each by itself adds 1.9 % of error at 6 bits.
 template <std::same_as<float> Value>
 void search_stored(std::span<const Value> values, const code_range& codes, double unit, double offset_unit,
                    std::uint16_t& scale, std::int16_t& offset) {

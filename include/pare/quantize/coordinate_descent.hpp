@@ -11,6 +11,7 @@ namespace pare {
 struct coordinate_descent_options {
   int sweeps = 20;              // over the codes of a row, at most; it ends when one changes nothing
   const mask* kept = nullptr;   // where given: weights that it does not keep stay as they are
+  double damping = 0.01;        // of the mean of H's diagonal, added to all of it
   executor* threads = nullptr;  // takes rows side by side; null is the calling thread alone
 };
 
@@ -46,10 +47,10 @@ inline void descend_row(const row_major_matrix& w, quantized_codes& q, index_t r
 
 }  // namespace detail
 
-// Improves codes of weights [rows, cols] for inputs with this second moment E[x xᵀ] [cols, cols]: with e = w - q, each
-// code in turn becomes the one that makes e H eᵀ least while all others stay, until none changes. The parameters of
-// groups stay. The error never grows. Throws shape_error where extents do not fit, value_error for numbers that are not
-// finite and for negative sweeps. O(rows · cols · (cols + changes)) for each sweep.
+// Improves codes of weights [rows, cols] for inputs with the second moment H = E[x xᵀ] [cols, cols], damped: with e = w -
+// q, each code in turn becomes the one that makes e H eᵀ least while all others stay, until none changes. The parameters
+// of groups stay. The error never grows. Throws shape_error where extents do not fit, value_error for numbers that are
+// not finite, for a negative damping and for negative sweeps. O(rows · cols · (cols + changes)) for each sweep.
 template <tensor_like W>
 quantized_codes descend(const W& weights, quantized_codes start, const Eigen::MatrixXd& second_moment,
                         const coordinate_descent_options& options = {}) {
@@ -57,10 +58,12 @@ quantized_codes descend(const W& weights, quantized_codes start, const Eigen::Ma
   detail::require_codes_of(start, matrix);
   detail::require_mask_of(options.kept, matrix);
   detail::require_moment(second_moment, matrix.cols());
+  detail::require_damping(options.damping);
   detail::require<value_error>(options.sweeps >= 0, "sweeps is ", options.sweeps, ", must not be negative");
   const row_major_matrix w = detail::float_matrix(matrix, "weights");
+  const Eigen::MatrixXd moment = detail::damped(second_moment, options.damping);
   detail::for_each_range(options.threads, w.rows(), [&](index_t begin, index_t end) {
-    for (index_t row = begin; row < end; ++row) detail::descend_row(w, start, row, second_moment, options);
+    for (index_t row = begin; row < end; ++row) detail::descend_row(w, start, row, moment, options);
   });
   return start;
 }

@@ -1,28 +1,11 @@
-// The networks that a search chooses from.
+// settings_path: from the fewest bytes to the least error, a setting for each layer.
 #pragma once
 
 #include <algorithm>
-#include <optional>
 
-#include <pare/compress/goal.hpp>
 #include <pare/compress/sensitivity.hpp>
 
 namespace pare {
-
-// A network that was tried.
-struct candidate {
-  std::optional<double> neuron_loss{};    // of narrow_network, if that came first
-  std::vector<layer_setting> settings{};  // of the linear layers
-  bool in_sequence = false;               // by compress_in_sequence, else each layer by itself
-  pare::network network{1};
-  std::size_t file_bytes = 0;    // coding::small
-  std::size_t memory_bytes = 0;  // of pack_smallest(network)
-  answer_change answers{};       // for the inputs held out
-  double wrong_of_all = 0;       // answer_change::wrong for all inputs
-
-  std::size_t bytes(bytes_of of) const { return of == bytes_of::file ? file_bytes : memory_bytes; }
-};
-
 namespace detail {
 
 // Numbers of the rows of one layer from the fewest bytes on, each of which takes less error per byte away than the one
