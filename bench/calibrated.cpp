@@ -134,7 +134,7 @@ void run(const options& chosen) {
   const pare::dataset some =
       hold_out_random(data.train, std::min(chosen.inputs, data.train.samples() - 1), chosen.seed).test;
   const pare::calibration seen = pare::calibrate(net, some.inputs, &threads);
-  bench::calibrated_network source(net, seen, threads);
+  bench::calibrated_network source(net, some.inputs, seen, threads);
   const double whole = error_rate(net, data.test);
   say(fmt::format("{}: {:.2f} % wrong, calibrated with {} inputs", data.test.name, 100 * whole, some.samples()));
 

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <functional>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <pare/compress/calibrate.hpp>
+#include <pare/compress/in_sequence.hpp>
 #include <pare/nn/quantize.hpp>
 #include <pare/prune/prune.hpp>
 #include <pare/prune/sparse_gpt.hpp>
@@ -27,10 +28,12 @@ struct calibrated_layer {
   pare::row_major_matrix weights;
   Eigen::VectorXf bias;
   const pare::input_statistics* inputs;
-  Eigen::MatrixXd moment;                      // of the inputs
-  bool scalable = false;                       // whether ReLU stands between this layer and the one before
-  std::optional<pare::removal_order> order{};  // by surgery, made when it is first asked for
+  Eigen::MatrixXd moment;                              // of the inputs
+  bool scalable = false;                               // whether ReLU stands between this layer and the one before
+  std::shared_ptr<const pare::removal_order> order{};  // by surgery, of the layer as it was; made when first asked for
 };
+
+constexpr double damping = 0.03;  // for fewer inputs than columns
 
 struct rounding_method {
   std::string name;
@@ -40,6 +43,7 @@ struct rounding_method {
   std::function<Eigen::VectorXf(const calibrated_layer& before, const calibrated_layer& after,
                                 const pare::quantize_options&)>
       scale = {};
+  bool in_sequence = false;  // each layer for what comes from the layers before it as they are by then
 };
 
 inline pare::quantized_codes round_to_nearest(const calibrated_layer& l, const pare::quantize_options& options) {
@@ -54,7 +58,6 @@ inline pare::quantized_codes round_to_codebook(const calibrated_layer& l, const 
 }
 
 inline std::vector<rounding_method> rounding_methods() {
-  constexpr double damping = 0.03;  // for fewer inputs than columns
   const auto gptq = [](const calibrated_layer& l, const pare::quantize_options& options) {
     return pare::gptq(l.weights, round_to_nearest(l, options), pare::inverse_factor(l.moment, {.damping = damping}));
   };
@@ -72,6 +75,7 @@ inline std::vector<rounding_method> rounding_methods() {
        }},
       {"weighted k-means", false, round_to_codebook},
       {"GPTQ", true, gptq},
+      {.name = "GPTQ, in sequence", .compensates = true, .round = gptq, .in_sequence = true},
       {"GPTQ, coordinate descent", true,
        [gptq](const calibrated_layer& l, const pare::quantize_options& options) {
          return pare::descend(l.weights, gptq(l, options), l.moment, {.damping = damping});
@@ -86,6 +90,7 @@ struct removal_method {
   std::function<void(calibrated_layer&, pare::sparsity, pare::executor&)> remove;
   // What serves every share, done beforehand; may be empty.
   std::function<void(calibrated_layer&, pare::executor&)> prepare = {};
+  bool in_sequence = false;
 };
 
 inline std::vector<removal_method> removal_methods() {
@@ -93,41 +98,44 @@ inline std::vector<removal_method> removal_methods() {
     const pare::row_major_matrix scores = pare::wanda_scores(l.weights, *l.inputs);
     return make_mask(pare::by_score(scores), share);
   };
+  const auto wanda_refit = [=](calibrated_layer& l, pare::sparsity share, pare::executor& threads) {
+    pare::refit(l.weights, wanda_mask(l, share), l.moment, {.damping = damping, .threads = &threads});
+  };
+  const auto order = [](calibrated_layer& l, pare::executor& threads) {
+    const pare::compensation_options options{.damping = damping, .threads = &threads};
+    if (!l.order) l.order = std::make_shared<const pare::removal_order>(l.weights, l.moment, options);
+  };
+  const auto surgery = [](calibrated_layer& l, pare::sparsity share, pare::executor& threads) {
+    pare::refit(l.weights, l.order->kept(share), l.moment, {.damping = damping, .threads = &threads});
+  };
   return {
       {"magnitude", false,
        [](calibrated_layer& l, pare::sparsity share, pare::executor&) { pare::prune(l.weights, share); }},
-      {"Wanda", true,
+      {"Wanda", false,
        [=](calibrated_layer& l, pare::sparsity share, pare::executor&) { wanda_mask(l, share).apply(l.weights); }},
       {"SparseGPT", true,
        [](calibrated_layer& l, pare::sparsity share, pare::executor&) {
          pare::sparse_gpt(l.weights, pare::inverse_factor(l.moment), share);
        }},
-      {"Wanda, refit", true,
-       [=](calibrated_layer& l, pare::sparsity share, pare::executor& threads) {
-         pare::refit(l.weights, wanda_mask(l, share), l.moment, {.threads = &threads});
-       }},
-      {"surgery", true,
-       [](calibrated_layer& l, pare::sparsity share, pare::executor& threads) {
-         pare::refit(l.weights, l.order->kept(share), l.moment, {.threads = &threads});
-       },
-       [](calibrated_layer& l, pare::executor& threads) {
-         if (!l.order) l.order.emplace(l.weights, l.moment, pare::compensation_options{.threads = &threads});
-       }},
+      {"Wanda, refit", true, wanda_refit},
+      {.name = "Wanda, refit, in sequence", .compensates = true, .remove = wanda_refit, .in_sequence = true},
+      {"surgery", true, surgery, order},
+      {"surgery, in sequence", true, surgery, order, true},
   };
 }
 
-// A network whose linear layers are rounded, or lose weights, each for the inputs that it had in the whole network.
+// A network whose linear layers are rounded, or lose weights, each for the inputs that it had in the whole network, or
+// in sequence.
 class calibrated_network {
  public:
-  // All must outlive it.
-  calibrated_network(const pare::network& net, const pare::calibration& seen, pare::executor& threads)
-      : net_(net), threads_(threads) {
+  // `inputs` are those that were calibrated with. All must outlive it.
+  calibrated_network(const pare::network& net, const Eigen::MatrixXf& inputs, const pare::calibration& seen,
+                     pare::executor& threads)
+      : net_(net), inputs_(inputs), threads_(threads) {
     for (std::size_t i = 0; i < net.layers().size(); ++i) {
       const auto* l = std::get_if<pare::linear>(&net.layers()[i]);
       if (l == nullptr) continue;
-      const pare::input_statistics& inputs = seen.inputs_of(i);
-      calibrated_layer layer{i, dense_weights(*l), Eigen::Map<const Eigen::VectorXf>(l->bias().data(), l->outputs()),
-                             &inputs, inputs.second_moment()};
+      calibrated_layer layer = calibrated(i, *l, seen.inputs_of(i));
       layer.scalable = !layers_.empty() && layers_.back().number + 2 == i && is_relu(i - 1);
       weights_ += layer.weights.size();
       layers_.push_back(std::move(layer));
@@ -143,25 +151,23 @@ class calibrated_network {
       const Eigen::VectorXf scales = method.scale(layers[i - 1], layers[i], options);
       pare::scale_neurons(layers[i - 1].weights, layers[i - 1].bias, layers[i].weights, scales);
     }
-    return rebuild(layers, [&](calibrated_layer& l) {
+    return rebuild(layers, method.in_sequence, [&](calibrated_layer& l) {
       const pare::quantized_codes q = method.round(l, options);
       if (method.compensates) l.bias = corrected(l, q);
       return pack(q);
     });
   }
 
-  // Exactly this share of all weights, the same of each layer, but none of small ones, with less than a thirty-second
-  // of all weights; what remains is rounded to 8 bits.
+  // This share of all weights, but none of small layers, with less than a thirty-second of all weights; what remains is
+  // rounded to 8 bits.
   pare::network remove(double share, const removal_method& method) {
     for (calibrated_layer& l : layers_)
       if (method.prepare && !is_small(l)) method.prepare(l, threads_);
-    pare::index_t size = 0;
-    for (const calibrated_layer& l : layers_) size += is_small(l) ? 0 : l.weights.size();
-    const double of_large = share * static_cast<double>(weights_) / static_cast<double>(size);
+    const double each = each_for(share);
     std::vector<calibrated_layer> layers = layers_;
-    return rebuild(layers, [&](calibrated_layer& l) {
+    return rebuild(layers, method.in_sequence, [&](calibrated_layer& l) {
       const calibrated_layer before = l;
-      if (!is_small(l)) method.remove(l, pare::sparsity{of_large}, threads_);
+      if (!is_small(l)) method.remove(l, pare::sparsity{1 - kept_share(l, each)}, threads_);
       const pare::quantized_codes q = pare::quantize_codes(l.weights, {.bits = 8, .group_size = 32});
       if (method.compensates) l.bias = corrected(before, q);
       return pack(q);
@@ -169,6 +175,32 @@ class calibrated_network {
   }
 
  private:
+  static calibrated_layer calibrated(std::size_t number, const pare::linear& l, const pare::input_statistics& inputs) {
+    return {number, dense_weights(l), Eigen::Map<const Eigen::VectorXf>(l.bias().data(), l.outputs()), &inputs,
+            inputs.second_moment()};
+  }
+
+  // What is left of a layer if each input and each output keeps so many weights on average: large layers become sparser
+  // (Evci et al. 2020, "Rigging the Lottery", arXiv 1911.11134, section 3).
+  static double kept_share(const calibrated_layer& l, double each) {
+    const auto neurons = static_cast<double>(l.weights.rows() + l.weights.cols());
+    return std::min(1.0, each * neurons / static_cast<double>(l.weights.size()));
+  }
+
+  // That number, for this share of all weights to go.
+  double each_for(double share) const {
+    const auto all = static_cast<double>(weights_);
+    double low = 0, high = all;
+    for (int i = 0; i < 60; ++i) {
+      const double middle = (low + high) / 2;
+      double kept = 0;
+      for (const calibrated_layer& l : layers_)
+        kept += static_cast<double>(l.weights.size()) * (is_small(l) ? 1 : kept_share(l, middle));
+      (kept < (1 - share) * all ? low : high) = middle;
+    }
+    return high;
+  }
+
   bool is_small(const calibrated_layer& l) const { return 32 * l.weights.size() < weights_; }
 
   bool is_relu(std::size_t layer) const {
@@ -184,8 +216,18 @@ class calibrated_network {
   }
 
   template <class Pack>
-  pare::network rebuild(std::vector<calibrated_layer>& layers, Pack&& pack_layer) const {
+  pare::network rebuild(std::vector<calibrated_layer>& layers, bool in_sequence, Pack&& pack_layer) const {
     std::size_t next = 0;
+    if (in_sequence)
+      return replace_in_sequence(
+          net_, inputs_,
+          [&](std::size_t i, const pare::linear& fitted, const pare::input_statistics& seen) {
+            calibrated_layer layer = calibrated(i, fitted, seen);
+            layer.order = layers[next++].order;
+            const pare::packed_matrix packed = pack_layer(layer);
+            return pare::linear(packed, layer.bias, fitted.input_precision());
+          },
+          &threads_, damping);
     return pare::replace_linear(net_, [&](std::size_t, const pare::linear& l) {
       calibrated_layer& layer = layers[next++];
       const pare::packed_matrix packed = pack_layer(layer);
@@ -194,6 +236,7 @@ class calibrated_network {
   }
 
   const pare::network& net_;
+  const Eigen::MatrixXf& inputs_;
   pare::executor& threads_;
   std::vector<calibrated_layer> layers_;
   pare::index_t weights_ = 0;  // of all layers

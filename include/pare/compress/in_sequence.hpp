@@ -79,31 +79,45 @@ inline linear refitted(const linear& layer, const paired_inputs& seen, double da
 
 }  // namespace detail
 
-// A network with a setting for each linear layer, from the first one on: each is first fitted to the inputs that the
-// layers before it now give, so that its outputs are those that it had, and then compressed for these inputs [inputs,
-// samples]. `damping` is the share of the mean of E[x_i^2] that keeps weights near where they are. O(width^3) and a few
-// runs of the inputs for each layer. Errors as for network_compressor.
-template <std::same_as<network> Network>
-network compress_in_sequence(const Network& net, const std::vector<layer_setting>& settings,
-                             const Eigen::MatrixXf& inputs, executor* threads = nullptr, double damping = 0.03,
-                             const step_progress& progress = {}) {
+// The network with replace(i, layer, inputs) in place of each linear layer i, from the first one on: the layer is first
+// fitted to what the layers before it now give for these inputs [inputs, samples], so that its outputs are those that
+// it had, and what it is replaced with sees the statistics of that. `damping` is the share of the mean of E[x_i^2] that
+// keeps weights near where they are. O(width^3) and a few runs of the inputs for each layer. Throws value_error for no
+// inputs, for those of which the covariance is singular with the damping, and what calibrate and `replace` throw.
+template <std::same_as<network> Network, class Replace>
+network replace_in_sequence(const Network& net, const Eigen::MatrixXf& inputs, Replace&& replace,
+                            executor* threads = nullptr, double damping = 0.03) {
   detail::require<value_error>(inputs.cols() > 0, "there are no calibration inputs, at least 1 is needed");
-  detail::require<shape_error>(settings.size() == linear_layers(net), "there are ", settings.size(), " settings for ",
-                               linear_layers(net), " linear layers");
-  for (const layer_setting& setting : settings) require_valid(setting);
   network result = net;
-  std::size_t done = 0;
+  bool is_first = true;
   for (std::size_t i = 0; i < net.layers().size(); ++i) {
     const auto* layer = std::get_if<linear>(&net.layers()[i]);
     if (layer == nullptr) continue;
     const detail::paired_inputs seen = detail::pair_inputs(net, result, i, inputs, threads);
-    const linear fitted = done == 0 ? *layer : detail::refitted(*layer, seen, damping);
-    const compressed_layer small = layer_compressor(fitted, seen.changed, threads, damping).compress(settings[done]);
-    result = replace_linear(result, [&](std::size_t j, const linear& l) { return j == i ? small.layer : l; });
-    ++done;
-    if (progress) progress(done, settings.size());
+    const linear other = replace(i, is_first ? *layer : detail::refitted(*layer, seen, damping), seen.changed);
+    result = replace_linear(result, [&](std::size_t j, const linear& l) { return j == i ? other : l; });
+    is_first = false;
   }
   return result;
+}
+
+// A network with a setting for each linear layer, compressed in sequence for these inputs [inputs, samples]. Throws
+// shape_error for another number of settings, else as require_valid, replace_in_sequence and layer_compressor.
+template <std::same_as<network> Network>
+network compress_in_sequence(const Network& net, const std::vector<layer_setting>& settings,
+                             const Eigen::MatrixXf& inputs, executor* threads = nullptr, double damping = 0.03,
+                             const step_progress& progress = {}) {
+  detail::require<shape_error>(settings.size() == linear_layers(net), "there are ", settings.size(), " settings for ",
+                               linear_layers(net), " linear layers");
+  for (const layer_setting& setting : settings) require_valid(setting);
+  std::size_t done = 0;
+  const auto replace = [&](std::size_t, const linear& layer, const input_statistics& seen) {
+    linear small = layer_compressor(layer, seen, threads, damping).compress(settings[done]).layer;
+    ++done;
+    if (progress) progress(done, settings.size());
+    return small;
+  };
+  return replace_in_sequence(net, inputs, replace, threads, damping);
 }
 
 }  // namespace pare
