@@ -20,6 +20,7 @@
 #include "inputs.hpp"
 #include "machine.hpp"
 #include "output.hpp"
+#include "stopwatch.hpp"
 #include "table.hpp"
 
 namespace {
@@ -45,7 +46,8 @@ options parse(int argc, char** argv) {
   app.add_option("--model", chosen.model, "trained network, .pare or .safetensors (default: train 784-300-100-10)")
       ->check(CLI::ExistingFile);
   app.add_option("--out", chosen.out, "folder for the results")->capture_default_str();
-  app.add_option("--inputs", chosen.inputs, "training images to calibrate with, without their labels")
+  app.add_option("--inputs", chosen.inputs,
+                 "training images to calibrate with; their labels tell compress how good answers are")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   app.add_option("--epochs", chosen.epochs, "of training")->check(CLI::Range(0, 10000))->capture_default_str();
@@ -142,7 +144,7 @@ void run(const options& chosen) {
   const auto measure = [&](const std::string& setting, const std::string& method, bool compensates, auto&& compress) {
     const auto begin = std::chrono::steady_clock::now();
     const pare::network small = compress();
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const double seconds = bench::seconds_since(begin);
     rows.push_back({setting, method, compensates, 100 * (error_rate(small, data.test) - whole),
                     static_cast<std::int64_t>(pare::coded_size(small, pare::coding::small)), seconds});
     say(fmt::format("  {}, {}: {:.2f} points lost, {} bytes", setting, method, rows.back().lost, rows.back().bytes));
@@ -167,8 +169,10 @@ void run(const options& chosen) {
               [&] { return source.remove(share, method); });
 
   say("Searching networks for budgets:");
+  const auto begin = std::chrono::steady_clock::now();
   const pare::compression_search search(net, some.inputs, some.labels,
                                         {.threads = &threads, .progress = tell_progress});
+  say(fmt::format("  {} networks tried in {:.0f} s", search.tried().size(), bench::seconds_since(begin)));
   for (const std::size_t kilobytes : {100, 50, 30, 20, 15}) {
     const std::string setting = fmt::format("{} KB", kilobytes);
     const pare::budget room{1000 * kilobytes};

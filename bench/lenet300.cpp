@@ -19,6 +19,7 @@
 #include "inputs.hpp"
 #include "lenet300/recipe.hpp"
 #include "lenet300/result.hpp"
+#include "stopwatch.hpp"
 
 namespace {
 
@@ -173,10 +174,6 @@ bench::lenet300_result measure(const candidate& from, const std::filesystem::pat
 // Images that are held out of training, to choose by.
 index_t held_out_samples(const pare::dataset& train) { return std::min<index_t>(5000, train.samples() / 10); }
 
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
 // A row for each budget, or the one of the error. What they share is counted in the time of each.
 void run_seed(const options& chosen, const bench::recipe& steps, const pare::dataset_split& data, std::uint64_t seed,
               pare::executor& threads, std::vector<bench::lenet300_result>& rows) {
@@ -191,7 +188,7 @@ void run_seed(const options& chosen, const bench::recipe& steps, const pare::dat
     images = [&](int epoch) -> const pare::dataset& { return augmented->epoch(epoch); };
   }
   const bench::recipe_run run(steps, training, images, seed, threads);
-  const double shared_seconds = seconds_since(begin);
+  const double shared_seconds = bench::seconds_since(begin);
   const auto add_row = [&](index_t budget, auto&& find) {
     const auto own = std::chrono::steady_clock::now();
     const candidate found = find();
@@ -201,7 +198,7 @@ void run_seed(const options& chosen, const bench::recipe& steps, const pare::dat
     bench::lenet300_result row = measure(found, file, chosen.no_test ? nullptr : &data.test);
     row.budget = budget;
     row.seed = seed;
-    row.seconds = shared_seconds + seconds_since(own);
+    row.seconds = shared_seconds + bench::seconds_since(own);
     say(fmt::format("  {}: {} bytes, {} % of the test images wrong, {:.0f} s", file.string(), row.bytes,
                     row.test_error ? fmt::format("{:.2f}", 100 * *row.test_error) : "?", row.seconds));
     rows.push_back(std::move(row));

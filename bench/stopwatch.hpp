@@ -26,6 +26,10 @@ inline double median(std::vector<double> values) {
   return *middle;
 }
 
+inline double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
 // µs of so many calls in a row.
 inline double microseconds(const std::function<void()>& run, int calls) {
   const auto begin = std::chrono::steady_clock::now();

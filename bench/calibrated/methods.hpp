@@ -43,7 +43,7 @@ struct rounding_method {
   std::function<Eigen::VectorXf(const calibrated_layer& before, const calibrated_layer& after,
                                 const pare::quantize_options&)>
       scale = {};
-  bool in_sequence = false;  // each layer for what comes from the layers before it as they are by then
+  bool in_sequence = false;  // each layer for what comes from those before it as they are by then; without `scale`
 };
 
 inline pare::quantized_codes round_to_nearest(const calibrated_layer& l, const pare::quantize_options& options) {

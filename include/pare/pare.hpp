@@ -1,5 +1,6 @@
-// Everything of pare that needs the standard library and Eigen only. Opt-in headers, each named after what it reads or
-// adapts: tensor/xtensor.hpp, io/safetensors.hpp, io/idx.hpp, io/csv.hpp, io/csv_dataset.hpp, io/npy.hpp.
+// What of pare needs the standard library and Eigen only. Opt-in headers, each named after what it reads or
+// adapts: tensor/xtensor.hpp, io/safetensors.hpp, io/idx.hpp, io/csv.hpp, io/csv_dataset.hpp, io/npy.hpp; and
+// compress/compress.hpp, which takes long to compile.
 #pragma once
 
 #include <pare/io/pare_file.hpp>

@@ -11,6 +11,9 @@
 
 namespace pare {
 
+// Of the mean of E[x_i^2], added to all of them where a few hundred samples tell what more inputs than that are like.
+inline constexpr double few_samples_damping = 0.03;
+
 // What a few hundred inputs tell of a network.
 class calibration {
  public:

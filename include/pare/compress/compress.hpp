@@ -21,24 +21,29 @@ compression compress(const Search& search, const goal& wanted) {
   const candidate best = std::visit([&](const auto& g) { return search.best(g); }, wanted);
   const auto* room = std::get_if<budget>(&wanted);
   const auto* time = std::get_if<latency>(&wanted);
-  compression result{best.network, make_report(search.data(), best, time != nullptr ? time->batch : 1)};
-  for (const candidate* c : search.front(room != nullptr ? room->of : bytes_of::file))
+  compression result{best.network,
+                     make_report(search.data(), best, time != nullptr ? time->batch : 1, search.options().progress)};
+  const bytes_of of = room != nullptr ? room->of : bytes_of::file;
+  for (const candidate* c : search.front(of)) {
     result.report.tried.push_back(detail::network_report_of(*c));
+    if (of == bytes_of::memory) result.report.tried.back().memory_bytes = c->memory_bytes;
+  }
   return result;
 }
 
 // Compresses a trained network by a few hundred inputs [inputs, samples], without any training: tries bits, groups,
 // zeros and fewer neurons for each layer, with codes and weights that make up for each other's errors, and returns what
 // suits the goal best; a recipe is followed at once. The network is unchanged. Labels, if there are any, say that
-// outputs are probabilities and how good the answers are; nothing is fitted to them. Errors as for compression_search,
-// its best() and follow_recipe.
+// outputs are probabilities and how good the answers are; nothing is fitted to them. Targets are not looked at. Errors
+// as for compression_search, its best() and follow_recipe.
 template <std::same_as<network> Network>
 compression compress(const Network& net, const dataset& data, const goal& wanted,
                      const compress_options& options = {}) {
+  require_valid(wanted, net);
   if (const auto* r = std::get_if<recipe>(&wanted)) {
     const compression_data by(net, data.inputs, data.labels, options.threads);
     const candidate made = follow_recipe(by, *r, options.progress);
-    return {made.network, make_report(by, made)};
+    return {made.network, make_report(by, made, 1, options.progress)};
   }
   return compress(compression_search(net, data.inputs, data.labels, options), wanted);
 }

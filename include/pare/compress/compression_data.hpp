@@ -16,8 +16,8 @@ namespace pare {
 // those of the network as it was, the others calibrate; of fewer than 8 all do both.
 class compression_data {
  public:
-  // Inputs [inputs, samples], and a label for each or none at all. Errors as for output_check, and value_error for a
-  // network without linear layers.
+  // Inputs [inputs, samples], and a label for each or none at all. The executor must outlive it. Errors as for
+  // output_check, and value_error for a network without linear layers.
   template <std::same_as<network> Network>
   compression_data(const Network& net, const Eigen::MatrixXf& inputs, std::vector<int> labels = {},
                    executor* threads = nullptr)
@@ -70,10 +70,16 @@ class compression_data {
   // How many points (percent of the inputs) more a candidate gets wrong than the network as it was, of the inputs held
   // out or of all of them, whichever is worse.
   double points_lost(const candidate& c) const {
-    return 100 * std::max(c.answers.wrong - held_out_.original().wrong, c.wrong_of_all - all_.original().wrong);
+    return std::max(points(c.answers.wrong, held_out_), points(c.wrong_of_all, all_));
   }
 
  private:
+  // Counts are compared, which is exact.
+  static double points(double wrong, const output_check& check) {
+    const auto samples = static_cast<double>(check.samples());
+    return 100 * (std::round(wrong * samples) - std::round(check.original().wrong * samples)) / samples;
+  }
+
   struct split {
     std::vector<index_t> calibrating, held_out;  // numbers of inputs, ascending
   };

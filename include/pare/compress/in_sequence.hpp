@@ -47,6 +47,8 @@ inline paired_inputs pair_inputs(const network& first, const network& second, st
   for (index_t begin = 0; begin < samples; begin += batch) {
     const Eigen::MatrixXf part = inputs.middleCols(begin, std::min(batch, samples - begin));
     const Eigen::MatrixXd x = of_first(part), y = of_second(part);
+    require<value_error>(y.allFinite(), "what goes into layer ", layer,
+                         " is not finite any more, with the layers before it compressed");
     result.changed.add(y, begin);
     result.cross.noalias() += x * y.transpose();
     result.mean += x.rowwise().sum();
@@ -83,10 +85,11 @@ inline linear refitted(const linear& layer, const paired_inputs& seen, double da
 // fitted to what the layers before it now give for these inputs [inputs, samples], so that its outputs are those that
 // it had, and what it is replaced with sees the statistics of that. `damping` is the share of the mean of E[x_i^2] that
 // keeps weights near where they are. O(width^3) and a few runs of the inputs for each layer. Throws value_error for no
-// inputs, for those of which the covariance is singular with the damping, and what calibrate and `replace` throw.
+// inputs, where what goes into a layer is not finite or has a covariance that is singular with the damping, and what
+// `replace` throws.
 template <std::same_as<network> Network, class Replace>
 network replace_in_sequence(const Network& net, const Eigen::MatrixXf& inputs, Replace&& replace,
-                            executor* threads = nullptr, double damping = 0.03) {
+                            executor* threads = nullptr, double damping = few_samples_damping) {
   detail::require<value_error>(inputs.cols() > 0, "there are no calibration inputs, at least 1 is needed");
   network result = net;
   bool is_first = true;
@@ -105,11 +108,11 @@ network replace_in_sequence(const Network& net, const Eigen::MatrixXf& inputs, R
 // shape_error for another number of settings, else as require_valid, replace_in_sequence and layer_compressor.
 template <std::same_as<network> Network>
 network compress_in_sequence(const Network& net, const std::vector<layer_setting>& settings,
-                             const Eigen::MatrixXf& inputs, executor* threads = nullptr, double damping = 0.03,
-                             const step_progress& progress = {}) {
+                             const Eigen::MatrixXf& inputs, executor* threads = nullptr,
+                             double damping = few_samples_damping, const step_progress& progress = {}) {
   detail::require<shape_error>(settings.size() == linear_layers(net), "there are ", settings.size(), " settings for ",
                                linear_layers(net), " linear layers");
-  for (const layer_setting& setting : settings) require_valid(setting);
+  require_valid(settings);
   std::size_t done = 0;
   const auto replace = [&](std::size_t, const linear& layer, const input_statistics& seen) {
     linear small = layer_compressor(layer, seen, threads, damping).compress(settings[done]).layer;

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include <pare/compress/calibrate.hpp>
 #include <pare/compress/layer_setting.hpp>
 #include <pare/io/pare_file.hpp>
 #include <pare/nn/quantize.hpp>
@@ -35,14 +36,14 @@ class layer_compressor {
   // inverse_factor throws. O(inputs^3).
   template <std::same_as<linear> Linear>
   layer_compressor(const Linear& layer, const input_statistics& inputs, executor* threads = nullptr,
-                   double damping = 0.03)
+                   double damping = few_samples_damping)
       : weights_(dense_weights(layer)),
         bias_(Eigen::Map<const Eigen::VectorXf>(layer.bias().data(), layer.outputs())),
         precision_(layer.input_precision()),
         inputs_(inputs),
         threads_(threads),
-        moment_(inputs.second_moment()),
-        factor_(checked(moment_, layer, inputs), {.damping = damping}),
+        moment_(moment_of(layer, inputs)),
+        factor_(moment_, {.damping = damping}),
         energy_(energy_of(weights_.template cast<double>())) {}
   template <std::same_as<linear> Linear>
   layer_compressor(const Linear&, input_statistics&&, executor* = nullptr, double = 0) = delete;  // they must stay
@@ -73,12 +74,11 @@ class layer_compressor {
   }
 
  private:
-  static const Eigen::MatrixXd& checked(const Eigen::MatrixXd& moment, const linear& layer,
-                                        const input_statistics& inputs) {
+  static Eigen::MatrixXd moment_of(const linear& layer, const input_statistics& inputs) {
     detail::require<shape_error>(inputs.inputs() == layer.inputs(), "the statistics are of ", inputs.inputs(),
                                  " inputs, the layer has ", layer.inputs());
     detail::require<value_error>(inputs.samples() > 0, "the inputs have seen no samples, at least 1 is needed");
-    return moment;
+    return inputs.second_moment();
   }
 
   struct pruned_weights {
@@ -94,8 +94,8 @@ class layer_compressor {
     if (found != pruned_.end()) return found->second;
     pruned_weights pruned{weights_, {}};
     const double kept = (1 - sparsity_wanted) * static_cast<double>(inputs());
-    constexpr double few_are_left = 0.6, most_multiplications = 3e10;
-    if (sparsity_wanted > few_are_left &&
+    constexpr double few_are_left_above = 0.6, most_multiplications = 3e10;
+    if (sparsity_wanted > few_are_left_above &&
         static_cast<double>(outputs()) * kept * kept * kept / 3 < most_multiplications) {
       const row_major_matrix scores = wanda_scores(weights_, inputs_);
       pruned.kept = make_mask(by_score(scores), sparsity{sparsity_wanted});

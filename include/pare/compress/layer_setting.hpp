@@ -1,8 +1,8 @@
 // layer_setting: what is decided for the weights of one layer when a network is compressed.
 #pragma once
 
-#include <cmath>
 #include <string>
+#include <vector>
 
 #include <pare/quantize/options.hpp>
 
@@ -28,11 +28,20 @@ inline void require_valid(const layer_setting& setting) {
                                ", which needs zeros: scheme::symmetric and at least 2 bits");
 }
 
+// The same for several, naming the one that is out of range.
+inline void require_valid(const std::vector<layer_setting>& settings) {
+  for (std::size_t i = 0; i < settings.size(); ++i) try {
+      require_valid(settings[i]);
+    } catch (const value_error& e) {
+      detail::fail<value_error>({"setting ", i, ": ", e.what()});
+    }
+}
+
 // Such as "4 bits in groups of 32" and "3 bits per row, 80 % zeros".
 inline std::string describe(const layer_setting& setting) {
   std::string text = std::to_string(setting.bits) + (setting.bits == 1 ? " bit" : " bits");
   text += setting.group_size == 0 ? " per row" : " in groups of " + std::to_string(setting.group_size);
-  if (setting.sparsity > 0) text += ", " + std::to_string(std::lround(100 * setting.sparsity)) + " % zeros";
+  if (setting.sparsity > 0) text += ", " + detail::text(100 * setting.sparsity, " % zeros");
   if (setting.scheme == scheme::two_level) text += ", two-level";
   if (setting.scheme == scheme::asymmetric) text += ", asymmetric";
   return text;

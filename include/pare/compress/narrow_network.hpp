@@ -33,7 +33,7 @@ inline void require_loss_of_variance(double loss_of_variance) {
 // value_error unless 0 <= loss <= 1.
 template <std::same_as<network> Network>
 network narrow_network(const Network& net, double loss_of_variance, const Eigen::MatrixXf& inputs,
-                       executor* threads = nullptr, double damping = 0.03) {
+                       executor* threads = nullptr, double damping = few_samples_damping) {
   detail::require_loss_of_variance(loss_of_variance);
   network result = net;
   for (const any_layer& layer : net.layers())

@@ -28,13 +28,18 @@ class network_compressor {
   const network& original() const noexcept { return net_; }
   const calibration& seen() const noexcept { return seen_; }
 
-  // How many linear layers there are, and the number that one has among all layers.
+  // How many linear layers there are, and the number that one has among all layers. Throws value_error for one too
+  // many.
   std::size_t size() const noexcept { return layers_.size(); }
-  std::size_t number(std::size_t layer) const { return layers_.at(layer).number; }
+  std::size_t number(std::size_t layer) const {
+    require_layer(layer);
+    return layers_[layer].number;
+  }
 
-  // Errors and complexity as layer_compressor::compress, once for each layer and setting.
+  // Errors and complexity as layer_compressor::compress and number, once for each layer and setting.
   const compressed_layer& compress(std::size_t layer, const layer_setting& setting) {
-    entry& at = layers_.at(layer);
+    require_layer(layer);
+    entry& at = layers_[layer];
     for (const auto& [made_with, made] : at.made)
       if (made_with == setting) return made;
     return at.made.emplace_back(setting, at.compressor.compress(setting)).second;
@@ -60,6 +65,10 @@ class network_compressor {
   }
 
  private:
+  void require_layer(std::size_t layer) const {
+    detail::require<value_error>(layer < size(), "layer is ", layer, ", there are ", size(), " linear layers");
+  }
+
   struct entry {
     std::size_t number;
     layer_compressor compressor;

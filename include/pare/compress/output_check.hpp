@@ -19,17 +19,22 @@ struct answer_change {
 class output_check {
  public:
   // Inputs [inputs, samples], and a label for each of them or none at all. Throws shape_error where extents do not fit,
-  // value_error for no samples, for inputs or outputs that are not finite and for a label that is no output.
+  // value_error for no samples, for inputs or outputs that are not finite and for a label that is no output,
+  // shape_error for labels of a single output.
   template <std::same_as<network> Network>
   output_check(const Network& net, Eigen::MatrixXf inputs, std::vector<int> labels = {}, executor* threads = nullptr)
       : inputs_(std::move(inputs)), threads_(threads) {
     detail::require<value_error>(inputs_.cols() > 0, "there are no inputs, at least 1 is needed");
+    detail::require<shape_error>(inputs_.rows() == net.inputs(), "samples have ", inputs_.rows(),
+                                 " features, the network takes ", net.inputs());
     detail::require_finite_samples(as_samples(inputs_), 0);
     outputs_ = logits_of(net, inputs_, threads);
     detail::require_finite(as_matrix(outputs_), "the outputs of the network");
     has_labels_ = !labels.empty();
     detail::require<shape_error>(!has_labels_ || std::ssize(labels) == inputs_.cols(), "there are ", labels.size(),
                                  " labels for ", inputs_.cols(), " inputs");
+    detail::require<shape_error>(!has_labels_ || net.outputs() > 1,
+                                 "the network has 1 output, labels need one for each class");
     for (std::size_t i = 0; i < labels.size(); ++i)
       detail::require<value_error>(labels[i] >= 0 && labels[i] < net.outputs(), "label ", i, " is ", labels[i],
                                    ", must be 0 to ", net.outputs() - 1);
@@ -78,7 +83,7 @@ class output_check {
       const Eigen::VectorXd p = log_probabilities(outputs_.col(j)), q = log_probabilities(outputs.col(j));
       sum += (p.array().exp() * (p - q).array()).sum();
     }
-    return sum / static_cast<double>(outputs.cols());
+    return std::max(0.0, sum) / static_cast<double>(outputs.cols());  // below it by rounding alone
   }
 
   // Of probabilities, the least of which may have been rounded to zero.

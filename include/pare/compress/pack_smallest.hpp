@@ -1,8 +1,8 @@
 // pack_smallest: weights in the encoding that takes the fewest bytes in memory.
 #pragma once
 
-#include <pare/kernels/fastest.hpp>
 #include <pare/nn/quantize.hpp>
+#include <pare/storage/pack.hpp>
 #include <pare/storage/unpack_codes.hpp>
 
 namespace pare {

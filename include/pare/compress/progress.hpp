@@ -12,9 +12,10 @@ namespace pare {
 // Called after each of `all` pieces of work.
 using step_progress = std::function<void(std::size_t done, std::size_t all)>;
 
+// One step of several; their number depends on the network.
 struct compress_progress {
   std::string step;
-  std::size_t done = 0, all = 0;
+  std::size_t done = 0, all = 0;  // pieces of work of this step
 };
 
 // Called now and then; false stops the work with `cancelled`.

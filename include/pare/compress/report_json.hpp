@@ -52,14 +52,23 @@ inline std::string json_of(const network_report& n) {
          json_member("wrong_of_all", n.wrong_of_all) + ", " + json_member("microseconds", n.microseconds) + '}';
 }
 
+inline const char* name_of(scheme s) {
+  return s == scheme::symmetric ? "symmetric" : s == scheme::asymmetric ? "asymmetric" : "two_level";
+}
+
+inline std::string json_of(const layer_setting& s) {
+  return '{' + json_member("bits", s.bits) + ", " + json_member("scheme", std::string(name_of(s.scheme))) + ", " +
+         json_member("group_size", s.group_size) + ", " + json_member("sparsity", s.sparsity) + '}';
+}
+
 inline std::string json_of(const layer_report& l) {
-  const layer_setting setting = l.setting.value_or(layer_setting{});
   return '{' + json_member("layer", l.layer) + ", " + json_member("outputs", l.outputs) + ", " +
-         json_member("inputs", l.inputs) + ", " + json_member("setting", describe(l)) + ", " +
-         json_member("bits", l.bits) + ", \"group_size\": " + (l.setting ? json_of(setting.group_size) : "null") +
-         ", " + json_member("encoding", l.encoding) + ", " + json_member("zeros", l.zeros) + ", " +
+         json_member("inputs", l.inputs) + ", " + json_member("description", describe(l)) +
+         ", \"setting\": " + (l.setting ? json_of(*l.setting) : "null") + ", " + json_member("bits", l.bits) + ", " +
+         json_member("encoding", l.encoding) + ", " + json_member("zeros", l.zeros) + ", " +
          json_member("file_bytes", l.file_bytes) + ", " + json_member("memory_bytes", l.memory_bytes) + ", " +
-         json_member("sqnr_decibel", decibel(l.output_error)) + ", " + json_member("alone", l.alone) + '}';
+         json_member("output_error", l.output_error) + ", " + json_member("sqnr_decibel", decibel(l.output_error)) +
+         ", " + json_member("alone", l.alone) + '}';
 }
 
 }  // namespace detail

@@ -29,25 +29,30 @@ inline std::string svg_of_layers(const compression_report& report, double left, 
   return svg;
 }
 
-// Percent of wrong answers over the bytes of what was tried, on a logarithmic axis, and where the network is that was
-// chosen.
+// Percent of wrong answers, or without labels the error of the outputs, over the bytes of what was tried, on a
+// logarithmic axis, and where the network is that was chosen.
 inline std::string svg_of_tried(const compression_report& report, double left, double top, double width,
                                 double height) {
   const auto bytes = [](const network_report& n) { return std::log(static_cast<double>(n.file_bytes)); };
+  const auto error = [&](const network_report& n) {
+    return report.has_labels ? 100 * n.wrong_of_all : n.answers.error;
+  };
   svg_axis x(left, left + width), y(top + height, top);
   y.add(0);
   const auto include = [&](const network_report& n) {
     x.add(bytes(n));
-    y.add(n.wrong_of_all);
+    y.add(error(n));
   };
   include(report.after);
   for (const network_report& n : report.tried) include(n);
-  std::string svg = svg_text(left, top - 12, fixed(100 * y.high(), 1) + " % of all inputs wrong");
+  std::string svg = svg_text(
+      left, top - 12,
+      significant(y.high(), 3) + (report.has_labels ? " % of all inputs wrong" : " squared error of the outputs"));
   svg += svg_axes(left, top, width, height);
   svg += svg_text(left, top + height + 18, fixed(std::exp(x.low()), 0) + " bytes");
   svg += svg_text(left + width, top + height + 18, fixed(std::exp(x.high()), 0) + " bytes", "end");
   const auto circle = [&](const network_report& n, double radius, const char* style) {
-    return svg_circle(x(bytes(n)), y(n.wrong_of_all), radius, style);
+    return svg_circle(x(bytes(n)), y(error(n)), radius, style);
   };
   for (const network_report& n : report.tried) svg += circle(n, 3, "fill='#888888'");
   return svg + circle(report.after, 6, "fill='none' stroke='#cc3333' stroke-width='2'");

@@ -13,11 +13,12 @@ struct compress_options {
   std::vector<layer_setting> settings = common_settings();
   // Shares of the variance of the next layer's outputs that removed neurons may cost: 0 removes dead ones.
   std::vector<double> neuron_losses = {0, 0.003, 0.01, 0.02, 0.04, 0.08};
-  executor* threads = nullptr;  // null is the calling thread alone
+  executor* threads = nullptr;  // null is the calling thread alone; must outlive a search
   compress_callback progress = {};
 };
 
-// What is tried depends on the data and the options alone, not on a goal: so a larger budget never gives worse answers.
+// What is tried depends on the data and the options alone, not on a goal: so a larger budget never gives answers with a
+// larger error.
 class compression_search {
  public:
   // Inputs [inputs, samples], and a label for each or none at all. Errors as for compression_data, value_error for
@@ -26,22 +27,25 @@ class compression_search {
   compression_search(const Network& net, const Eigen::MatrixXf& inputs, const std::vector<int>& labels = {},
                      compress_options options = {})
       : options_(std::move(options)), data_(net, inputs, labels, options_.threads) {
-    for (const layer_setting& setting : options_.settings) require_valid(setting);
-    detail::require<value_error>(!options_.settings.empty() && !options_.neuron_losses.empty(),
-                                 "there are no settings, or no losses of neurons, to try");
-    for (const double neuron_loss : options_.neuron_losses) detail::require_loss_of_variance(neuron_loss);
+    require_valid(options_.settings);
+    detail::require<value_error>(!options_.settings.empty(), "there are no settings, at least 1 is needed");
+    detail::require<value_error>(!options_.neuron_losses.empty(), "there are no neuron_losses, at least 1 is needed");
+    for (const double neuron_loss : options_.neuron_losses)
+      detail::require<value_error>(neuron_loss >= 0 && neuron_loss <= 1, "a neuron_loss is ", neuron_loss,
+                                   ", must be in [0, 1]");
     tried_.push_back(data_.unchanged());
     for (const double neuron_loss : options_.neuron_losses) try_layers_apart(neuron_loss);
     try_in_sequence();
   }
 
   const compression_data& data() const noexcept { return data_; }
+  const compress_options& options() const noexcept { return options_; }
 
   // Everything that was tried, the network as it was first.
   const std::vector<candidate>& tried() const noexcept { return tried_; }
 
-  // The one for a goal; for a budget of memory and for a latency as it is then packed. Throws value_error where none
-  // reaches it, saying what the nearest one has.
+  // The one for a goal, and for a budget of memory packed by pack_smallest. Throws what require_valid throws, and
+  // value_error where none reaches the goal, saying what the nearest one has.
   candidate best(const budget& wanted) const {
     const std::vector<const candidate*> all = front(wanted.of);
     const candidate* found = nullptr;
@@ -50,31 +54,31 @@ class compression_search {
     detail::require<value_error>(found != nullptr, "the budget is ", wanted.bytes,
                                  " bytes, the smallest network found takes ", all.front()->bytes(wanted.of));
     candidate best = *found;
-    if (wanted.of == bytes_of::memory) best.network = pack_smallest(best.network);
+    if (wanted.of == bytes_of::memory) {
+      best.network = pack_smallest(best.network);
+      compression_data::measure_bytes(best);
+    }
     return best;
   }
   candidate best(const accuracy_loss& wanted) const {
-    detail::require<value_error>(data_.original().outputs() > 1,
-                                 "the network has 1 output, an accuracy needs one for each class");
-    const candidate *found = nullptr, *least = &tried_.front();
-    for (const candidate& c : tried_) {
-      if (data_.points_lost(c) < data_.points_lost(*least)) least = &c;
-      if (data_.points_lost(c) <= wanted.points && (found == nullptr || c.file_bytes < found->file_bytes)) found = &c;
-    }
-    detail::require<value_error>(found != nullptr, "points is ", wanted.points, ", the best network found loses ",
-                                 data_.points_lost(*least));
+    require_valid(wanted, data_.original());
+    const candidate* found = &tried_.front();  // the network as it was, which loses nothing
+    for (const candidate& c : tried_)
+      if (data_.points_lost(c) <= wanted.points && c.file_bytes < found->file_bytes) found = &c;
     return *found;
   }
   candidate best(const latency& wanted) const {
+    require_valid(wanted, data_.original());
     std::vector<const candidate*> all = pointers();
     std::stable_sort(all.begin(), all.end(),
                      [](const candidate* a, const candidate* b) { return a->answers.error < b->answers.error; });
     double least = std::numeric_limits<double>::infinity();
-    for (const candidate* c : all) {
-      const double microseconds = measure_latency(c->network, wanted.batch);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      tell("measuring latencies", i, all.size());
+      const double microseconds = measure_latency(all[i]->network, wanted.batch);
       least = std::min(least, microseconds);
       if (microseconds > wanted.microseconds) continue;
-      candidate best = *c;
+      candidate best = *all[i];
       best.microseconds = microseconds;
       return best;
     }
@@ -82,18 +86,19 @@ class compression_search {
   }
   candidate best(const recipe& wanted) const { return follow_recipe(data_, wanted, options_.progress); }
 
-  // From the fewest bytes on, what was tried and is better than what comes before it: outputs that are nearer, and no
-  // more inputs wrong, or as few as the network as it was.
+  // From the fewest bytes on, what was tried and is better than what comes before it: a smaller error of the answers,
+  // and no more of all inputs wrong, or as few as by the network as it was.
   std::vector<const candidate*> front(bytes_of of) const {
     std::vector<const candidate*> all = pointers(), result;
     std::stable_sort(all.begin(), all.end(), [&](const candidate* a, const candidate* b) {
       return std::pair(a->bytes(of), a->answers.error) < std::pair(b->bytes(of), b->answers.error);
     });
-    const double wrong_before = data_.all().original().wrong;
+    const auto is_better = [before = &tried_.front()](const candidate& c, const candidate& than) {
+      return c.answers.error < than.answers.error &&
+             c.wrong_of_all <= std::max(than.wrong_of_all, before->wrong_of_all);
+    };
     for (const candidate* c : all)
-      if (result.empty() || (c->answers.error < result.back()->answers.error &&
-                             c->wrong_of_all <= std::max(result.back()->wrong_of_all, wrong_before)))
-        result.push_back(c);
+      if (result.empty() || is_better(*c, *result.back())) result.push_back(c);
     return result;
   }
 
@@ -110,8 +115,8 @@ class compression_search {
 
   // With one setting for all layers, each in turn, and along the path from the fewest bytes to the least error.
   void try_layers_apart(double neuron_loss) {
-    const std::string what = detail::text("compressing layers with ", 100 * neuron_loss, " % loss by neurons");
-    tell(what, 0, 1);
+    const std::string kind = " with " + detail::fixed(100 * neuron_loss, 1) + " % loss by neurons";
+    tell("removing neurons" + kind, 0, 1);
     candidate start = tried_.front();
     start.neuron_loss = neuron_loss;
     start.source = std::make_shared<const network>(
@@ -119,8 +124,9 @@ class compression_search {
     for (const candidate& c : tried_)
       if (!c.settings.empty() && same_widths(*start.source, *c.source)) return;
     network_compressor compressor(*start.source, data_.calibration_inputs(), data_.threads());
-    const auto rows = sensitivity(compressor, data_.held_out(), options_.settings,
-                                  [&](std::size_t done, std::size_t all) { tell(what, done, all); });
+    const auto rows =
+        sensitivity(compressor, data_.held_out(), options_.settings,
+                    [&](std::size_t done, std::size_t all) { tell("compressing layers" + kind, done, all); });
     std::vector<std::vector<layer_setting>> settings = detail::settings_path(rows, compressor.size());
     for (const layer_setting& setting : options_.settings) settings.emplace_back(compressor.size(), setting);
     std::vector<candidate> some(settings.size(), start);
@@ -128,7 +134,7 @@ class compression_search {
       some[i].settings = std::move(settings[i]);
       some[i].network = compressor.assemble(some[i].settings);
     }
-    add(std::move(some), detail::text("measuring networks with ", 100 * neuron_loss, " % loss by neurons"));
+    add(std::move(some), "measuring networks" + kind);
   }
 
   // The best of those once more, layer after layer.
@@ -136,12 +142,18 @@ class compression_search {
     std::vector<candidate> some;
     for (const candidate* c : front(bytes_of::file))
       if (!c->settings.empty()) some.push_back(*c);
-    for (std::size_t i = 0; i < some.size(); ++i) {
-      tell("compressing layers in sequence", i, some.size());
+    const std::size_t all = some.size();
+    for (std::size_t i = 0; i < all; ++i) {
+      tell("compressing layers in sequence", i, all);
       some[i].in_sequence = true;
-      some[i].network =
-          compress_in_sequence(*some[i].source, some[i].settings, data_.calibration_inputs(), data_.threads());
+      try {
+        some[i].network =
+            compress_in_sequence(*some[i].source, some[i].settings, data_.calibration_inputs(), data_.threads());
+      } catch (const value_error&) {  // one that overflows is none to choose
+        some[i].settings.clear();
+      }
     }
+    std::erase_if(some, [](const candidate& c) { return c.settings.empty(); });
     add(std::move(some), "measuring networks compressed in sequence");
   }
 

@@ -37,7 +37,7 @@ template <std::same_as<network_compressor> Compressor>
 std::vector<layer_sensitivity> sensitivity(Compressor& of, const output_check& check,
                                            const std::vector<layer_setting>& settings = common_settings(),
                                            const step_progress& progress = {}) {
-  for (const layer_setting& setting : settings) require_valid(setting);
+  require_valid(settings);
   std::vector<layer_sensitivity> rows;
   std::vector<const layer_setting*> changed(of.size());
   for (std::size_t layer = 0; layer < of.size(); ++layer)

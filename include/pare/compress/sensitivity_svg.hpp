@@ -9,7 +9,7 @@
 namespace pare {
 
 // Error of the answers over bytes, both logarithmic, a color for each layer: a circle for each setting that gives
-// answers with a finite error.
+// answers with a finite error; nothing where none does.
 inline std::string to_svg(const std::vector<layer_sensitivity>& rows) {
   constexpr double left = 60, right = 680, top = 40, bottom = 380;
   constexpr std::array<const char*, 8> colors{"#3366cc", "#cc3333", "#339933", "#cc8800",
@@ -25,11 +25,12 @@ inline std::string to_svg(const std::vector<layer_sensitivity>& rows) {
     x.add(bytes(row));
     y.add(error(row));
   }
-  using detail::fixed, detail::svg_text;
+  if (x.high() < x.low()) return detail::svg_picture(700, 420, "");
+  using detail::fixed, detail::significant, detail::svg_text;
   std::string svg = svg_text(left, 20, "error of the answers over bytes of a layer, the others as they were");
   svg += detail::svg_axes(left, top, right - left, bottom - top);
-  svg += svg_text(left - 6, top + 10, "1e" + fixed(y.high(), 1), "end");
-  svg += svg_text(left - 6, bottom, "1e" + fixed(y.low(), 1), "end");
+  svg += svg_text(left - 6, top + 10, significant(std::pow(10, y.high()), 2), "end");
+  svg += svg_text(left - 6, bottom, significant(std::pow(10, y.low()), 2), "end");
   svg += svg_text(left, bottom + 18, fixed(std::pow(10, x.low()), 0) + " bytes");
   svg += svg_text(right, bottom + 18, fixed(std::pow(10, x.high()), 0) + " bytes", "end");
   const auto style = [&](std::size_t i) { return std::string("fill='") + colors[i % colors.size()] + "'"; };

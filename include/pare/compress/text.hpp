@@ -16,6 +16,12 @@ inline std::string fixed(double value, int digits) {
   return {text, std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, digits).ptr};
 }
 
+// With so many digits in all, and no zeros at the end.
+inline std::string significant(double value, int digits) {
+  char text[64];
+  return {text, std::to_chars(text, text + sizeof text, value, std::chars_format::general, digits).ptr};
+}
+
 // What printf takes: integers and text. Its floats depend on the locale.
 template <std::integral Value>
 Value printable(Value value) {

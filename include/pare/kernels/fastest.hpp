@@ -42,13 +42,6 @@ inline std::string report(const fastest_packing& packing) {
 
 namespace detail {
 
-// Whether format_of takes these codes in an encoding.
-inline bool can_pack(const quantized_codes& q, encoding as) {
-  if (!leaves_out_zeros(as)) return as == encoding::codes;
-  if (q.scheme != scheme::symmetric || (q.bits == 1 && !q.has_codebook())) return false;
-  return as == encoding::bitmap || !q.has_codebook() || code_of_zero_level(q);
-}
-
 // A multiply of one matrix with made-up inputs, to be timed.
 class timed_multiply {
  public:

@@ -25,6 +25,13 @@ inline packed_format format_of(const quantized_codes& q, encoding as) {
   return {as, q.bits, q.scheme, q.has_codebook(), cut ? max_group : q.group_size};
 }
 
+// Whether format_of takes these codes in an encoding.
+inline bool can_pack(const quantized_codes& q, encoding as) {
+  if (!leaves_out_zeros(as)) return as == encoding::codes;
+  if (q.scheme != scheme::symmetric || (q.bits == 1 && !q.has_codebook())) return false;
+  return as == encoding::bitmap || !q.has_codebook() || code_of_zero_level(q);
+}
+
 template <class T>
 void put(std::byte* at, T value) {
   std::memcpy(at, &value, sizeof value);
