@@ -47,10 +47,11 @@ inline void descend_row(const row_major_matrix& w, quantized_codes& q, index_t r
 
 }  // namespace detail
 
-// Improves codes of weights [rows, cols] for inputs with the second moment H = E[x xᵀ] [cols, cols], damped: with e = w -
-// q, each code in turn becomes the one that makes e H eᵀ least while all others stay, until none changes. The parameters
-// of groups stay. The error never grows. Throws shape_error where extents do not fit, value_error for numbers that are
-// not finite, for a negative damping and for negative sweeps. O(rows · cols · (cols + changes)) for each sweep.
+// Improves codes of weights [rows, cols] for inputs with the second moment H = E[x xᵀ] [cols, cols], damped: with e = w
+// - q, each code in turn becomes the one that makes e H eᵀ least while all others stay, until none changes. The
+// parameters of groups stay. The error never grows. Throws shape_error where extents do not fit, value_error for
+// numbers that are not finite, for a negative damping and for negative sweeps. O(rows · cols · (cols + changes)) for
+// each sweep.
 template <tensor_like W>
 quantized_codes descend(const W& weights, quantized_codes start, const Eigen::MatrixXd& second_moment,
                         const coordinate_descent_options& options = {}) {
