@@ -50,7 +50,7 @@ class listed_steps {
  private:
   static constexpr index_t most = 4 * chunk_steps;
 
-  void decode() {
+  [[gnu::noinline]] void decode() {
     const packed_format& format = w_.format();
     const int bits = position_bits(format.encoding);
     decoded_ = left_ < most ? left_ : most;
@@ -181,7 +181,8 @@ void visit_decoded(Reader&& reader, const packed_matrix& w, index_t most, step_v
 
 // Visits all steps of a panel, at most `most` at a time, which are whole chunks, with codes as bytes, decoded unless
 // they are that already, or with floats.
-inline void for_each_decoded(const packed_matrix& w, index_t panel, index_t most, step_visitor visit) {
+[[gnu::noinline]] inline void for_each_decoded(const packed_matrix& w, index_t panel, index_t most,
+                                               step_visitor visit) {
   const packed_format& format = w.format();
   const std::byte* values = w.panel(panel) + w.layout().values_at;
   switch (format.encoding) {

@@ -88,41 +88,25 @@ PARE_INLINE f32x16 hard_swish(const f32x16& x) {
   return mul(x, max(splat(0), min(splat(1), gate)));
 }
 
-// The lambdas below capture by reference even where there is nothing to capture: g++ 12 does not give the target of the
-// region to a captureless lambda's conversion to a function pointer.
-template <class Function>
-PARE_INLINE void for_each_vector(float* x, index_t count, Function&& f) {
-  for (index_t i = 0; i < count; i += 16) store(x + i, f(load(x + i)));
+PARE_INLINE f32x16 activated(activation function, const f32x16& x, const f32x16& slope) {
+  const f32x16 zero = splat(0);
+  switch (function) {
+    case activation::relu: return max(zero, x);
+    case activation::leaky_relu: return select_less(zero, x, x, mul(x, slope));
+    case activation::elu: return select_less(zero, x, x, mul(exponential_minus_one(min(zero, x)), slope));
+    case activation::gelu: return gelu(x);
+    case activation::gelu_tanh: return gelu_tanh(x);
+    case activation::silu: return mul(x, sigmoid(x));
+    case activation::sigmoid: return sigmoid(x);
+    case activation::tanh: return hyperbolic_tangent(x);
+    case activation::hard_swish: return hard_swish(x);
+    default: return x;
+  }
 }
 
 inline void activate(activation function, float alpha, float* x, index_t count) noexcept {
-  const f32x16 zero = splat(0);
   const f32x16 slope = splat(alpha);
-  switch (function) {
-    case activation::relu:
-      return for_each_vector(x, count, [&](const f32x16& v) PARE_INLINE_LAMBDA { return max(zero, v); });
-    case activation::leaky_relu:
-      return for_each_vector(
-          x, count, [&](const f32x16& v) PARE_INLINE_LAMBDA { return select_less(zero, v, v, mul(v, slope)); });
-    case activation::elu:
-      return for_each_vector(x, count, [&](const f32x16& v) PARE_INLINE_LAMBDA {
-        return select_less(zero, v, v, mul(exponential_minus_one(min(zero, v)), slope));
-      });
-    case activation::gelu:
-      return for_each_vector(x, count, [&](const f32x16& v) PARE_INLINE_LAMBDA { return gelu(v); });
-    case activation::gelu_tanh:
-      return for_each_vector(x, count, [&](const f32x16& v) PARE_INLINE_LAMBDA { return gelu_tanh(v); });
-    case activation::silu:
-      return for_each_vector(x, count, [&](const f32x16& v) PARE_INLINE_LAMBDA { return mul(v, sigmoid(v)); });
-    case activation::sigmoid:
-      return for_each_vector(x, count, [&](const f32x16& v) PARE_INLINE_LAMBDA { return sigmoid(v); });
-    case activation::tanh:
-      return for_each_vector(x, count, [&](const f32x16& v) PARE_INLINE_LAMBDA { return hyperbolic_tangent(v); });
-    case activation::hard_swish:
-      return for_each_vector(x, count, [&](const f32x16& v) PARE_INLINE_LAMBDA { return hard_swish(v); });
-    case activation::identity:
-    case activation::softmax: return;
-  }
+  for (index_t i = 0; i < count; i += 16) store(x + i, activated(function, load(x + i), slope));
 }
 
 inline float largest_of(const f32x16& v) {
