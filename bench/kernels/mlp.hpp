@@ -92,8 +92,9 @@ inline void with_perceptron(const settings& how, report& into) {
                                .operations = operations_of(model)},
                               {cache, multiply_adds});
   add("32 bits", to_network(model), multiply_adds);
-  add("8 bits", quantize(to_network(model), grouped(8, 32)), products.wide);
-  const entry four = add("4 bits", quantize(to_network(model), grouped(4, 32)), products.narrow);
+  add("8 bits, groups of 32", quantize(to_network(model), grouped(8, 32)), products.wide);
+  const entry four = add("4 bits, groups of 32", quantize(to_network(model), grouped(4, 32)), products.narrow);
+  const entry per_row = add("4 bits, per row", quantize(to_network(model), grouped(4, 784)), products.narrow);
   for (pare::dense_layer& layer : model.layers) prune(layer.weights, pare::sparsity{0.9});
   const auto fastest = [](const auto& weights) {
     return pack_fastest(quantize_codes(weights, grouped(4, 784))).matrix;
@@ -101,9 +102,11 @@ inline void with_perceptron(const settings& how, report& into) {
   const entry sparse = add("4 bits, 90 % zeros, fastest encoding",
                            repack(to_network(model), fastest, pare::precision::int8), products.narrow);
   all.run(100);
-  all.microseconds(four, 2.2);
+  for (const entry each : {four, per_row}) {
+    all.microseconds(each, 2.2);
+    all.times_as_fast(each, eigen, 4.5);
+  }
   all.microseconds(sparse, 1.5);
-  all.times_as_fast(four, eigen, 4.5);
   all.times_as_fast(sparse, eigen, 6);
 }
 
