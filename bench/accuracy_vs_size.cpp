@@ -153,22 +153,20 @@ std::vector<candidate> shrink(const pare::mlp& whole, const grid& over, const pa
   return all;
 }
 
-// Quantized in groups of 32. Without zeros to keep, two-level scales are the most accurate; with them, symmetric codes,
-// with a bitmap where that is smaller.
+// Without zeros to keep, in groups of 32 with two-level scales, which are the most accurate; with them, symmetric codes
+// with a scale per row, as nonzeros with their positions where that takes fewer bytes.
 pare::network quantized(const candidate& from, int bits) {
   const pare::network dense = to_network(from.model);
   if (bits == 32) return dense;
+  if (from.sparsity == 0) return quantize(dense, {.bits = bits, .scheme = pare::scheme::two_level, .group_size = 32});
   return repack(
       dense,
       [&](const auto& weights) {
-        const bool sparse = from.sparsity > 0;
-        const pare::scheme scheme = sparse ? pare::scheme::symmetric : pare::scheme::two_level;
         const pare::quantized_codes codes =
-            pare::quantize_codes(weights, {.bits = bits, .scheme = scheme, .group_size = 32});
+            pare::quantize_codes(weights, {.bits = bits, .granularity = pare::granularity::row});
         pare::packed_matrix plain = pack(codes);
-        if (!sparse) return plain;
-        pare::packed_matrix bitmap = pack(codes, pare::encoding::bitmap);
-        return bitmap.bytes().size() < plain.bytes().size() ? bitmap : plain;
+        pare::packed_matrix sparse = pack(codes, pare::encoding::sparse);
+        return sparse.bytes().size() < plain.bytes().size() ? sparse : plain;
       },
       pare::precision::int8);
 }
@@ -179,7 +177,7 @@ std::string storage_of(const pare::network& net) {
     const auto* linear = std::get_if<pare::linear>(&each);
     if (linear == nullptr) continue;
     const pare::encoding as = linear->weights().format().encoding;
-    const std::string name = as == pare::encoding::dense ? "f32" : as == pare::encoding::codes ? "codes" : "bitmap";
+    const std::string name = as == pare::encoding::dense ? "f32" : as == pare::encoding::codes ? "codes" : "sparse";
     if (names.find(name) == std::string::npos) names += (names.empty() ? "" : "+") + name;
   }
   return names;
@@ -190,7 +188,7 @@ bench::result measure(const candidate& from, int bits, const std::filesystem::pa
                       Eigen::MatrixXf& reference, pare::network& loaded) {
   bench::result row{.bits = bits, .sparsity = from.sparsity, .neurons = from.neurons, .tuned = from.tuned};
   const std::filesystem::path file = folder / (row.name() + ".pare");
-  save(quantized(from, bits), file);
+  save(quantized(from, bits), file, {.coding = pare::coding::small});
   loaded = pare::load(file);
   row.storage = storage_of(loaded);
   row.memory_bytes = static_cast<std::int64_t>(loaded.bytes());

@@ -11,14 +11,15 @@ int main() {
   pare::mlp model = pare::make_mlp({784, 128, 10}, 1);
   train(model, digits, {.epochs = 6, .learning_rate = 0.1, .optimizer = pare::sgd{}});
 
-  // Removes 80 % of the weights of each layer, and trains the others to do without.
+  // Removes 90 % of the weights of each layer, and trains the others to do without.
   std::vector<pare::mask> kept;
-  for (pare::dense_layer& layer : model.layers) kept.push_back(prune(layer.weights, pare::sparsity{0.8}));
+  for (pare::dense_layer& layer : model.layers) kept.push_back(prune(layer.weights, pare::sparsity{0.9}));
   train(model, digits, {.epochs = 4, .learning_rate = 0.1, .optimizer = pare::sgd{}, .constraints = keep(kept)});
 
-  // Four bits per weight that is left, a bitmap for those that are not.
+  // Four bits for each weight that is left, and its place: the work follows their number.
   const pare::network whole = to_network(model);
-  const pare::network small = quantize(whole, {.bits = 4, .group_size = 32}, pare::encoding::bitmap);
+  const pare::network small =
+      quantize(whole, {.bits = 4, .granularity = pare::granularity::row}, pare::encoding::sparse);
   pare::save(small, "digits.pare");
 
   // Wherever it is used: the file is mapped, and runs as it lies there.
