@@ -125,6 +125,8 @@ TEST_CASE("files of every coding are loaded and verified by the same functions")
       CHECK(std::ranges::equal(std::as_bytes(std::span(file)), bytes));
       CHECK(file[6] == static_cast<std::uint8_t>(how));
       if (given.empty()) CHECK(pare::coded_size(net, how) == bytes.size());
+      const std::vector<float> recorded = pare::recorded_input(folder / "net.pare");
+      CHECK(pare::encode(pare::load(bytes), {.sample = recorded, .coding = how}) == bytes);
     }
 }
 

@@ -202,6 +202,10 @@ TEST_CASE("columns and labels that cannot be are refused") {
         "line 5, field 2: 1.5 is not a label, must be a whole number from 0 to 16777215");
   CHECK(label("0,1\n0,-1\n").find("line 2, field 2: -1 is not a label") == 0);
   CHECK(label("0,16777216\n").find("line 1, field 2: 16777216 is not a label") == 0);
+  CHECK(label("1\n2\n") == "has 1 columns and no inputs among them");
+  CHECK(label("a,b\n") == "has no line of numbers, at least 1 is needed");
+  CHECK(file.message<pare::value_error>([&] { pare::load_csv_targets(file.path(), {}); }) ==
+        "no columns are listed as targets, at least 1 is needed");
 }
 
 TEST_CASE("a data set is read as it was saved") {

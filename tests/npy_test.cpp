@@ -138,6 +138,7 @@ TEST_CASE("arrays without elements and single numbers are read") {
   CHECK(none.shape == shape{0, 5, 7});
   CHECK(none.values.cols() == 35);
   CHECK(npy_file(npy("<f4", "5, 0, 7", "", true)).read().values.rows() == 5);
+  CHECK(npy_file(npy("<f4", "1152921504606846975, 0", "")).read().values.size() == 0);  // at once
 }
 
 TEST_CASE("an NPY header that promises other bytes than there are is refused, without the memory it promises") {

@@ -14,6 +14,7 @@ std::vector<std::byte> encode_pare(const network& net, const save_options& optio
 std::size_t size_of_coded(const network& net, coding how) { return detail::size_of_coded(net, how); }
 network read_pare(const std::string& file) { return detail::read_pare(file); }
 network read_pare(std::span<const std::byte> file) { return detail::read_pare(file); }
+std::vector<float> input_of_pare(const std::string& file) { return detail::input_of_pare(file); }
 void verify_pare(const std::string& file) { detail::verify_pare(file); }
 
 }  // namespace pare::detail::library

@@ -48,8 +48,11 @@ inline index_t column_number(const csv_table& table, const csv_column& column, c
 
 // The columns with the given numbers as rows [numbers, lines], and all others.
 struct parted_columns {
-  parted_columns(const csv_table& table, const std::vector<index_t>& numbers)
+  // Throws format_error where there is no line, or no other column.
+  parted_columns(const csv_table& table, const std::vector<index_t>& numbers, const std::string& file)
       : listed(numbers.size(), table.values.rows()), others(table.values.cols() - listed.rows(), table.values.rows()) {
+    require<format_error>(listed.cols() > 0, file, ": has no line of numbers, at least 1 is needed");
+    require<format_error>(others.rows() > 0, file, ": has ", table.values.cols(), " columns and no inputs among them");
     std::vector<bool> taken(static_cast<std::size_t>(table.values.cols()));
     for (const index_t number : numbers) taken[static_cast<std::size_t>(number)] = true;
     std::vector<index_t> rest;
@@ -81,7 +84,7 @@ inline std::uint64_t line_of_row(const std::string& path, bool has_header, std::
 inline dataset load_csv_labels(const std::string& path, const csv_column& column, const csv_options& options) {
   const csv_table table = read_csv(path, options);
   const index_t label = detail::column_number(table, column, path);
-  detail::parted_columns columns(table, {label});
+  detail::parted_columns columns(table, {label}, path);
   dataset data{std::move(columns.others), {}, 0, std::filesystem::path(path).stem().string()};
   data.labels.reserve(static_cast<std::size_t>(data.samples()));
   for (const float value : columns.listed.row(0)) {
@@ -99,6 +102,7 @@ inline dataset load_csv_labels(const std::string& path, const csv_column& column
 inline dataset load_csv_targets(const std::string& path, const std::vector<csv_column>& targets,
                                 const csv_options& options) {
   const csv_table table = read_csv(path, options);
+  detail::require<value_error>(!targets.empty(), path, ": no columns are listed as targets, at least 1 is needed");
   std::vector<index_t> numbers;
   for (const csv_column& column : targets) {
     const index_t number = detail::column_number(table, column, path);
@@ -106,7 +110,7 @@ inline dataset load_csv_targets(const std::string& path, const std::vector<csv_c
                                  number, " is listed twice");
     numbers.push_back(number);
   }
-  detail::parted_columns columns(table, numbers);
+  detail::parted_columns columns(table, numbers, path);
   return {std::move(columns.others), {}, 0, std::filesystem::path(path).stem().string(), std::move(columns.listed)};
 }
 

@@ -33,12 +33,16 @@ std::size_t coded_size(const Network& net, coding how);
 
 // Reads a network in whichever coding. With mapped coding its weights stay in the mapped file, shared by everyone who
 // maps it; it must not be written over as long as the network lives (saving to it is fine: that puts a new file in its
-// place). Throws io_error for a file that cannot be read and format_error for one that is not exactly as `save` writes
-// it. O(bytes), for the checksum; O(weights) where it is coded.
+// place). Throws io_error for a file that cannot be read and format_error for one that is damaged or not of the
+// format. O(bytes), for the checksum; O(weights) where it is coded.
 network load(const std::string& file);
 
 // The same from the bytes of a file, which are not needed any more when it returns.
 network load(std::span<const std::byte> file);
+
+// The input [inputs] that was given to `save`; of a coded file empty if none was. With it, and its coding, a network
+// that was loaded from the file is saved as the same bytes again. Throws what load throws.
+std::vector<float> recorded_input(const std::string& file);
 
 // Loads a file, runs the network on the recorded input and compares every output with the recorded one, bit by bit; of
 // a coded file a hash of them. Throws format_error naming what differs, and whatever load throws.
@@ -52,6 +56,7 @@ std::vector<std::byte> encode_pare(const network& net, const save_options& optio
 std::size_t size_of_coded(const network& net, coding how);
 network read_pare(const std::string& file);
 network read_pare(std::span<const std::byte> file);
+std::vector<float> input_of_pare(const std::string& file);
 void verify_pare(const std::string& file);
 
 }  // namespace detail::library
@@ -85,6 +90,7 @@ std::size_t coded_size(const Network& net, coding how) {
 }
 inline network load(const std::string& file) { return detail::file_code::read_pare(file); }
 inline network load(std::span<const std::byte> file) { return detail::file_code::read_pare(file); }
+inline std::vector<float> recorded_input(const std::string& file) { return detail::file_code::input_of_pare(file); }
 inline void verify(const std::string& file) { detail::file_code::verify_pare(file); }
 
 }  // namespace pare

@@ -180,6 +180,15 @@ inline network read_pare(std::span<const std::byte> bytes) {
   return read_network(owner, owner->bytes());
 }
 
+inline std::vector<float> input_of_pare(const std::string& file) {
+  return read_file(file, [](auto owner, auto bytes) {
+    if (check_prefix(bytes) != coding::mapped) return decode_file(bytes).input;
+    mapped_reader reader(std::move(owner), bytes);
+    reader.read_layers();
+    return std::vector<float>(reader.input().begin(), reader.input().end());
+  });
+}
+
 inline void verify_mapped(std::shared_ptr<const void> owner, std::span<const std::byte> bytes) {
   mapped_reader reader(std::move(owner), bytes);
   const network net = reader.read_layers();

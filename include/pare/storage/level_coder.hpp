@@ -71,9 +71,12 @@ class level_coder {
     col_stride_ = order.by_columns ? m.rows + 2 : 1;
     row_stride_ = order.by_columns ? 1 : m.cols + margin;
     first_ = 2 * row_stride_ + margin * col_stride_;
-    const index_t size = order.by_columns ? (m.cols + margin) * col_stride_ : (m.rows + 2) * row_stride_;
-    levels_.resize(static_cast<std::size_t>(size));
-    around_.resize(static_cast<std::size_t>(size));
+    const index_t reach = order.by_columns ? margin : 2;
+    line_ = order.by_columns ? col_stride_ : row_stride_;
+    lines_ = std::min(order.by_columns ? m.cols : m.rows, std::max<index_t>(reach, 64));
+    kept_ = reach * line_;
+    levels_.resize(static_cast<std::size_t>(lines_ * line_ + kept_));
+    around_.resize(levels_.size());
     rows_.resize(static_cast<std::size_t>(m.rows));
     cols_.resize(static_cast<std::size_t>(m.cols));
     offsets_ = w > 0 ? std::array<index_t, 10>{-1, -w, -w - 1, -w + 1, -2, -2 * w, -w - 2, 2 - w, -2 * w - 1, 1 - 2 * w}
@@ -86,6 +89,11 @@ class level_coder {
     if constexpr (Coder::decodes) std::fill(m_.codes.begin(), m_.codes.end(), static_cast<std::uint8_t>(m_.zero));
     const index_t outer = order_.by_columns ? m_.cols : m_.rows, inner = order_.by_columns ? m_.rows : m_.cols;
     for (index_t i = 0; i < outer; ++i) {
+      if (i > 0 && i % lines_ == 0) {
+        begin_ += lines_ * line_;
+        move_on(levels_);
+        move_on(around_);
+      }
       if (order_.by_columns) beside_ = bucket(odds_beside(i));
       for (index_t j = 0; j < inner; ++j) code_cell(order_.by_columns ? j : i, order_.by_columns ? i : j);
     }
@@ -122,6 +130,13 @@ class level_coder {
   static adaptive_bit& begun(adaptive_bit& bit, const adaptive_bit& general, std::uint32_t weight) {
     if (bit.seen() == 0) bit = adaptive_bit(general.one(), weight);
     return bit;
+  }
+
+  // Drops the lines that have been coded, but for those that the next ones look at, or have been told of.
+  template <class T>
+  void move_on(std::vector<T>& cells) const {
+    std::copy(cells.end() - kept_, cells.end(), cells.begin());
+    std::fill(cells.begin() + kept_, cells.end(), T{0});
   }
 
   // Written out: a loop takes longer.
@@ -163,7 +178,7 @@ class level_coder {
     begun(r.nonzero, models_.nonzero, 7);
     if (c.nonzero.seen() == 0) begin_column(col);
     if (!order_.by_columns && order_.grid > 0) beside_ = bucket(odds_beside(col));
-    const index_t at = row * row_stride_ + col * col_stride_;
+    const index_t at = row * row_stride_ + col * col_stride_ - begin_;
     int level = code_at(row, col) - m_.zero;
     if (!code_nonzero(level != 0, r, c, around_[index(at)])) return;
     level = code_level(level, r, c, at);
@@ -268,9 +283,13 @@ class level_coder {
   code_matrix m_;
   cell_order order_;
   index_t row_stride_, col_stride_, first_;
+  index_t line_;       // cells between lines: rows, or columns if the order is by columns
+  index_t lines_;      // that the tables below hold at a time
+  index_t kept_;       // cells of lines that the next ones need
+  index_t begin_ = 0;  // of the first line of the tables
   std::array<index_t, 10> offsets_;
   std::size_t beside_ = 0;
-  std::vector<std::int16_t> levels_;   // as far as they are coded, with zeros before and above
+  std::vector<std::int16_t> levels_;   // as far as they are coded, with those before and above
   std::vector<std::uint16_t> around_;  // of each cell, with room behind and below
   std::vector<line> rows_, cols_;
 };
