@@ -145,4 +145,20 @@ TEST_CASE("a checkpoint of another run is refused") {
   const pare::dataset more = make_clouds(30);
   pare::trainer longer(pare::make_mlp({3, 2, 3}, 1), more, options);
   CHECK_THROWS_AS(longer.resume(folder / "saved"), pare::format_error);
+  const auto refused = [&](pare::activation function, const training_options& other) {
+    pare::mlp model = pare::make_mlp({3, 2, 3}, 1);
+    model.layers[0].function = function;
+    pare::trainer resumed(model, data, other);
+    const std::string message = error_message<pare::format_error>([&] { resumed.resume(folder / "saved"); });
+    return message.find("is of a run with another seed, batch size") != std::string::npos;
+  };
+  const auto as_it_was = pare::activation::relu;
+  CHECK(!refused(as_it_was, options));
+  CHECK(!refused(as_it_was, {.epochs = 5, .batch_size = 8, .learning_rate = 1e-4}));
+  CHECK(refused(pare::activation::tanh, options));
+  CHECK(refused(as_it_was, {.epochs = 3, .batch_size = 8, .seed = 2}));
+  CHECK(refused(as_it_was, {.epochs = 3, .batch_size = 8, .shards = 2}));
+  CHECK(refused(as_it_was, {.epochs = 3, .batch_size = 8, .optimizer = pare::adamw{}}));
+  CHECK(
+      refused(as_it_was, {.epochs = 3, .batch_size = 8, .constraints = pare::keep({pare::mask(2, 3), pare::mask()})}));
 }

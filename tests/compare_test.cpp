@@ -50,4 +50,8 @@ TEST_CASE("what cannot be compared is refused") {
         "outputs are compared over 5 samples and 4, must be as many and at least 1");
   CHECK(message([&] { pare::compare_outputs(two, two, x.topRows(3)); }) ==
         "mlp: samples have 3 features, the first layer takes 4");
+  pare::mlp huge = two;
+  huge.layers[0].weights.setConstant(1e38f);
+  CHECK(error_message<pare::value_error>([&] { pare::compare_outputs(two, huge, (1e9f * x).eval()); }) ==
+        "outputs to compare are not finite for some of samples 0 to 4");
 }

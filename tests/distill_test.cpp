@@ -84,6 +84,16 @@ TEST_CASE("a teacher that is asked during the run teaches as its logits do, and 
         "distillation: the teacher takes 4 features and gives 3 outputs, the student 3 and 3");
   CHECK(refusal({.logits = gaussian(3, 100, 8), .teacher = &echo}) ==
         "distillation has logits and a teacher, must have at most one of them");
+  MatrixXf infinite = gaussian(3, 100, 8);
+  infinite(1, 2) = std::numeric_limits<float>::infinity();
+  CHECK(refusal({.logits = infinite}) == "distillation: logits[1, 2] is inf, must be finite");
+  pare::network sure = echo;
+  sure.add(pare::activation::softmax);
+  CHECK(refusal({.teacher = &sure}) ==
+        "distillation: the teacher ends in softmax, must give logits: leave that layer out");
+  options.loss = pare::mean_squared_error{};
+  CHECK(refusal({.teacher = &echo}) ==
+        "distillation compares distributions over classes, the loss must be cross_entropy");
 }
 
 TEST_CASE("teachers give the same logits as a perceptron, as a network and on many threads") {

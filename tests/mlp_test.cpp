@@ -67,6 +67,7 @@ TEMPLATE_TEST_CASE("predict takes the largest logit and the lowest class of equa
         "four: has targets, labels are needed");
   const Eigen::MatrixXf logits = pare::logits_of(model, data.inputs);
   CHECK(pare::error_rate(logits, data.labels) == 0.5);
+  CHECK(pare::error_rate(Eigen::MatrixXf::Constant(2, 4, NAN).eval(), std::vector<int>{0, 0, 1, 1}) == 1);
   CHECK(error_message<pare::value_error>([&] { pare::error_rate(logits, std::vector<int>{}); }) ==
         "there are no labels, at least 1 is needed");
   CHECK(error_message<pare::shape_error>([&] {

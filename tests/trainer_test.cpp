@@ -176,6 +176,12 @@ TEST_CASE("bad options are refused by name, the model untouched") {
   CHECK(message({.constraints = std::vector<pare::weight_constraint>(2), .variational = pare::variational_dropout{}}) ==
         "variational dropout chooses its own mask, must be without constraints and pruning");
   CHECK(message({.shards = 0}) == "training: shards is 0, must be 1 to 1024");
+  CHECK(message({.pruning = {.schedule = {.final = 0.5}}}) ==
+        "pruning to 0.5 of zeros every 0 steps, must be every 1 or more");
+  CHECK(message({.epochs = 3, .batch_size = 10, .pruning = {.every = 1, .schedule = {.end = 10, .final = 0.5}}}) ==
+        "pruning ends at step 10, the run has 9");
+  CHECK(message({.epochs = 3, .schedule = {.warm_up = 3.5}}) == "warm_up is 3.5 epochs, the run has 3");
+  CHECK(message({.epochs = 3, .averaging = {.from_epoch = 4}}) == "averaging from_epoch is 4, the run has 3 epochs");
   const std::vector<pare::mask> few(1);
   CHECK(message({.constraints = pare::keep(few)}) == "training: 1 constraints for 2 layers");
   const std::vector<pare::mask> turned = {pare::mask(3, 20), pare::mask()};
@@ -201,6 +207,22 @@ TEST_CASE("bad data are refused by place, the model untouched") {
   CHECK(message([](dataset& d) { d.inputs = Eigen::MatrixXf::Zero(2, 30); }) ==
         "clouds: samples have 2 features, the first layer takes 3");
   CHECK(message([](dataset& d) { d = pare::first(d, 0); }) == "clouds: no samples, at least 1 is needed");
+  CHECK(message([](dataset& d) { d.classes = -1; }) == "clouds: -1 classes, must not be negative");
+}
+
+TEST_CASE("targets outside of what a loss takes are refused by place") {
+  pare::dataset data{gaussian(3, 30, 1), {}, 0, "shares", Eigen::MatrixXf::Constant(3, 30, 0.5f)};
+  const auto message = [&](const pare::loss& by) {
+    mlp model = small_mlp();
+    return error_message<pare::value_error>([&] { pare::train(model, data, {.epochs = 1, .loss = by}); });
+  };
+  CHECK(message(pare::binary_cross_entropy{}).empty());
+  data.targets(1, 7) = 2;
+  CHECK(message(pare::binary_cross_entropy{}) == "shares: target [1, 7] is 2, must be 0 to 1");
+  CHECK(message(pare::cross_entropy{}).empty());
+  data.targets(2, 4) = -1;
+  CHECK(message(pare::cross_entropy{}) == "shares: target [2, 4] is -1, must not be negative");
+  CHECK(message(pare::mean_squared_error{}).empty());
 }
 
 TEST_CASE("an activation without training is refused, the model untouched") {
@@ -218,6 +240,16 @@ TEST_CASE("training that diverges or is stopped by its observer gives the model 
   CHECK_THROWS_AS(pare::train(model, make_clouds(30), {.epochs = 20, .learning_rate = 1e30, .optimizer = pare::sgd{}}),
                   pare::value_error);
   CHECK(same(model, before));
+  // Nothing measures a loss behind the last step.
+  CHECK_THROWS_AS(pare::train(model, make_clouds(30),
+                              {.epochs = 1, .batch_size = 30, .learning_rate = 1e300, .optimizer = pare::sgd{}}),
+                  pare::value_error);
+  CHECK(same(model, before));
+  pare::dataset far = make_clouds(30);
+  far.inputs *= 1e30f;
+  CHECK(error_message<pare::value_error>([&] {
+          pare::train(model, make_clouds(30), {.epochs = 3, .loss = pare::mean_squared_error{}, .validation = &far});
+        }).find("training: the loss of the validation data is ") == 0);
   const auto stop = [&](const pare::epoch_report& report) {
     if (report.epoch == 2) throw std::runtime_error("stop");
   };

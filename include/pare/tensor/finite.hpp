@@ -27,6 +27,10 @@ constexpr bits_of_t<Value> overflow_bits(Value value) noexcept {
 constexpr bool is_finite(float value) noexcept { return overflow_bits(value) >> 31 == 0; }
 constexpr bool is_finite(double value) noexcept { return overflow_bits(value) >> 63 == 0; }
 
+constexpr bool is_nan(float value) noexcept {
+  return (std::bit_cast<std::uint32_t>(value) & 0x7fffffffu) > 0x7f800000u;
+}
+
 template <std::floating_point Value>
 bool all_finite(std::span<const Value> values) noexcept {
   constexpr std::size_t block = 64;  // a constant number of turns, so that every compiler makes vectors of them

@@ -18,11 +18,33 @@ static_assert(std::endian::native == std::endian::little, "checkpoints are littl
 // At the beginning of the file; what follows is the state, in the order of exchange_state.
 struct checkpoint_header {
   std::array<char, 8> magic = {'P', 'A', 'R', 'E', 'T', 'R', 'A', 'I'};
-  std::uint32_t version = 1;
+  std::uint32_t version = 2;
   std::uint32_t zero = 0;
   std::uint64_t length = 0;    // of the file, in bytes
   std::uint64_t checksum = 0;  // of everything behind the header
+  std::uint64_t run = 0;       // checksum_of_run
 };
+
+// Of the choices without which a state would mean something else: seed, batches, loss, optimizer, functions of layers,
+// masks and quantizers.
+template <std::same_as<mlp> Model>
+std::uint64_t checksum_of_run(const Model& model, const training_options& options) {
+  std::vector<std::uint64_t> numbers;
+  const auto add = [&](auto... each) { (numbers.push_back(static_cast<std::uint64_t>(each)), ...); };
+  add(options.seed, options.shards, options.batch_size, options.loss.index(), options.optimizer.index());
+  add(options.pruning.every > 0, options.pruning.regrow, options.variational.has_value());
+  for (const dense_layer& layer : model.layers) add(layer.function);
+  add(options.constraints.size());
+  for (const weight_constraint& each : options.constraints) {
+    add(each.kept.size(), each.quantizer.index(), each.inputs.has_value());
+    if (const auto* step = std::get_if<learned_step>(&each.quantizer)) add(step->levels, step->per_row);
+    if (const auto* codebook = std::get_if<learned_codebook>(&each.quantizer)) add(codebook->levels);
+    numbers.insert(numbers.end(), each.kept.words().begin(), each.kept.words().end());
+  }
+  checksum sum;
+  sum.add(std::as_bytes(std::span(numbers)));
+  return sum.value();
+}
 
 class checkpoint_writer {
  public:
@@ -139,7 +161,7 @@ void exchange_state(File& file, State& state) {
 }
 
 template <std::same_as<training_state> State>
-void save_checkpoint(const State& state, const std::string& path) {
+void save_checkpoint(const State& state, std::uint64_t run, const std::string& path) {
   checkpoint_writer writer;
   State copy = state;
   exchange_state(writer, copy);
@@ -148,33 +170,37 @@ void save_checkpoint(const State& state, const std::string& path) {
   checksum sum;
   sum.add(writer.written());
   header.checksum = sum.value();
+  header.run = run;
   atomic_file file(path);
   file.write(std::as_bytes(std::span(&header, 1)));
   file.write(writer.written());
   file.commit();
 }
 
-inline std::span<const std::byte> checked_checkpoint(std::span<const std::byte> bytes) {
+inline std::span<const std::byte> checked_checkpoint(std::span<const std::byte> bytes, std::uint64_t run) {
   checkpoint_header header;
   require<format_error>(bytes.size() >= sizeof header, "has ", bytes.size(), " bytes, a header alone has ",
                         sizeof header);
   std::memcpy(&header, bytes.data(), sizeof header);
   require<format_error>(header.magic == checkpoint_header{}.magic, "does not begin with PARETRAI");
-  require<format_error>(header.version == 1 && header.zero == 0, "has version ", header.version, ", must be 1");
+  require<format_error>(header.version == 2 && header.zero == 0, "has version ", header.version, ", must be 2");
   require<format_error>(header.length == bytes.size(), "has ", bytes.size(), " bytes, its header says ", header.length);
   checksum sum;
   sum.add(bytes.subspan(sizeof header));
   require<format_error>(sum.value() == header.checksum, "is damaged: its checksum is ", header.checksum,
                         ", its bytes have ", sum.value());
+  require<format_error>(header.run == run,
+                        "is of a run with another seed, batch size, number of shards, loss, optimizer, ",
+                        "activation, mask or quantizer");
   return bytes.subspan(sizeof header);
 }
 
 // Reads into a state of the same run; it is of no use if this throws.
 template <std::same_as<training_state> State>
-void load_checkpoint(State& state, index_t steps_per_epoch, const std::string& path) {
+void load_checkpoint(State& state, std::uint64_t run, index_t steps_per_epoch, const std::string& path) {
   const mapped_file file(path);
   try {
-    checkpoint_reader reader(checked_checkpoint(file.bytes()));
+    checkpoint_reader reader(checked_checkpoint(file.bytes(), run));
     exchange_state(reader, state);
     require<format_error>(reader.left() == 0, "has ", reader.left(), " bytes behind its end");
     require<format_error>(state.epoch >= 0 && state.steps == state.epoch * steps_per_epoch, "has ", state.steps,

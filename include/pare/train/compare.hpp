@@ -17,7 +17,8 @@ struct output_difference {
 };
 
 // Compares logits of a on inputs_a [features, samples] and of b on inputs_b, which may have other features of the same
-// samples. Throws what forward throws, and shape_error for different numbers of outputs or samples, or for no samples.
+// samples. Throws what forward throws, and shape_error for different numbers of outputs or samples, or for no samples,
+// value_error for outputs that are not finite.
 template <std::same_as<mlp> Model, class InputsA, class InputsB>
 output_difference compare_outputs(const Model& a, const Eigen::MatrixBase<InputsA>& inputs_a, const Model& b,
                                   const Eigen::MatrixBase<InputsB>& inputs_b) {
@@ -34,6 +35,9 @@ output_difference compare_outputs(const Model& a, const Eigen::MatrixBase<Inputs
     const index_t size = std::min(batch, samples - begin);
     const auto of_a = forward(a, inputs_a.middleCols(begin, size)).template cast<double>().eval();
     const auto of_b = forward(b, inputs_b.middleCols(begin, size)).template cast<double>().eval();
+    detail::require<value_error>(detail::is_finite(of_a.sum()) && detail::is_finite(of_b.sum()),
+                                 "outputs to compare are not finite for some of samples ", begin, " to ",
+                                 begin + size - 1);
     result.largest = std::max(result.largest, (of_a - of_b).cwiseAbs().maxCoeff());
     result.magnitude = std::max(result.magnitude, of_a.cwiseAbs().maxCoeff());
   }

@@ -21,8 +21,7 @@ using weight_quantizer = std::variant<std::monostate, learned_step, learned_code
 
 // Of one layer.
 struct weight_constraint {
-  mask kept = {};                 // [outputs, inputs]; empty keeps all
-  bool straight_through = false;  // gradients reach removed weights, so that they move and may be kept again by pruning
+  mask kept = {};  // [outputs, inputs]; empty keeps all. Where pruning lets weights regrow, it is what is kept at first
   weight_quantizer quantizer = {};
   std::optional<input_quantizer> inputs = {};  // of the layer
 };

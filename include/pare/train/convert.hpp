@@ -15,8 +15,9 @@ network to_network(const Model& model);
 
 // The network of a perceptron that was trained to be quantized, as trainer::model() and trainer::quantization() give
 // it: weights packed as exactly the codes that they stand for, so that each is the same float as in the model; layers
-// without a quantizer as 32-bit floats. Inputs are 8-bit where training had them so. Throws shape_error unless there is
-// one quantization per layer, and value_error for a weight that is not one of its levels, else as pack.
+// without a quantizer as 32-bit floats, multiplied with floats. Inputs of the others are 8-bit where training had them
+// so. Throws shape_error unless there is one quantization per layer, and value_error for a weight that is not one of
+// its levels, else as pack.
 template <std::same_as<mlp> Model>
 network to_network(const Model& model, const std::vector<layer_quantization>& quantization,
                    encoding as = encoding::codes);

@@ -17,7 +17,7 @@ struct dataset {
   Eigen::MatrixXf inputs;   // [features, samples]: a sample is a column
   std::vector<int> labels;  // one per sample, in [0, classes)
   int classes = 0;
-  std::string name;
+  std::string name = "data";     // for messages
   Eigen::MatrixXf targets = {};  // [outputs, samples]
 
   index_t features() const { return inputs.rows(); }
@@ -62,6 +62,7 @@ void require_labels(const Data& data) {
 // label outside [0, classes), an input or a target that is not finite.
 template <std::same_as<dataset> Data>
 void validate(const Data& data) {
+  detail::require<value_error>(data.classes >= 0, data.name, ": ", data.classes, " classes, must not be negative");
   if (data.classes == 0)
     detail::validate_targets(data);
   else

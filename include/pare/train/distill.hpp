@@ -12,7 +12,8 @@ namespace pare {
 // The loss is (1 - weight) loss + weight T^2 KL(softmax(teacher / T) || softmax(student / T)), T the temperature. The
 // teacher is there as its logits, or as a network that is run on every batch as the student sees it, with the same
 // inputs dropped and of other images in each epoch, so that it teaches its function between the samples as well (Beyer
-// et al. 2022, arXiv 2106.05237, section 3). Off without either.
+// et al. 2022, arXiv 2106.05237, section 3). Off without either. For cross_entropy only; a teacher gives logits, so it
+// must not end in softmax.
 struct distillation {
   Eigen::MatrixXf logits = {};       // of the teacher, [classes, samples] of the training data
   const network* teacher = nullptr;  // outlives the run
@@ -24,8 +25,10 @@ struct distillation {
 
 namespace detail {
 
-// For a student that takes so many features and gives so many outputs.
-inline void validate(const distillation& d, index_t features, index_t outputs, index_t samples) {
+// For a student that takes so many features and gives so many outputs, trained with a loss.
+inline void validate(const distillation& d, const loss& of, index_t features, index_t outputs, index_t samples) {
+  require<value_error>(!d.is_on() || std::holds_alternative<cross_entropy>(of),
+                       "distillation compares distributions over classes, the loss must be cross_entropy");
   require_positive("distillation temperature", static_cast<double>(d.temperature));
   require_part("distillation weight", static_cast<double>(d.weight));
   require<value_error>(d.logits.size() == 0 || d.teacher == nullptr,
@@ -33,10 +36,14 @@ inline void validate(const distillation& d, index_t features, index_t outputs, i
   require<shape_error>(d.logits.size() == 0 || (d.logits.rows() == outputs && d.logits.cols() == samples),
                        "distillation: the logits are [", d.logits.rows(), ", ", d.logits.cols(), "], must be [",
                        outputs, ", ", samples, "]");
+  if (d.logits.size() > 0) require_finite(as_matrix(d.logits), "distillation: logits");
   if (d.teacher == nullptr) return;
   require<shape_error>(d.teacher->inputs() == features && d.teacher->outputs() == outputs,
                        "distillation: the teacher takes ", d.teacher->inputs(), " features and gives ",
                        d.teacher->outputs(), " outputs, the student ", features, " and ", outputs);
+  const auto* last = std::get_if<activation_layer>(&d.teacher->layers().back());
+  require<value_error>(last == nullptr || last->function != activation::softmax,
+                       "distillation: the teacher ends in softmax, must give logits: leave that layer out");
 }
 
 // softmax(logits / temperature) of each column, in place.

@@ -10,14 +10,18 @@
 namespace pare {
 namespace detail {
 
-// The largest logit of each sample, the lowest one of equals.
+// The largest logit of each sample, the lowest one of equals; -1 where one is NaN.
 template <std::same_as<Eigen::MatrixXf> Logits>
 std::vector<int> classes_of(const Logits& logits) {
   std::vector<int> classes;
   for (index_t j = 0; j < logits.cols(); ++j) {
     index_t largest = 0;
-    logits.col(j).maxCoeff(&largest);
-    classes.push_back(static_cast<int>(largest));
+    bool ordered = true;
+    for (index_t i = 0; i < logits.rows(); ++i) {
+      ordered = ordered && !is_nan(logits(i, j));
+      if (logits(i, j) > logits(largest, j)) largest = i;
+    }
+    classes.push_back(ordered ? static_cast<int>(largest) : -1);
   }
   return classes;
 }
@@ -56,13 +60,15 @@ Eigen::MatrixXf logits_of(const Network& net, const Inputs& inputs, executor* th
   return logits;
 }
 
-// The class with the largest logit of each sample, the lowest one of equals. Errors as logits_of.
+// The class with the largest logit of each sample, the lowest one of equals, and -1 where a logit is NaN. Errors as
+// logits_of.
 template <class Model, std::same_as<Eigen::MatrixXf> Inputs>
 std::vector<int> predict(const Model& model, const Inputs& inputs, executor* threads = nullptr) {
   return detail::classes_of(logits_of(model, inputs, threads));
 }
 
-// The share of the samples whose largest logit, the first of equals, is not that of their label, in [0, 1]. Throws
+// The share of the samples whose largest logit, the first of equals, is not that of their label, in [0, 1]; of no class
+// is one with a logit that is NaN. Throws
 // shape_error unless logits [classes, samples] have a sample for each label, value_error where there is none.
 template <std::same_as<Eigen::MatrixXf> Logits>
 double error_rate(const Logits& logits, const std::vector<int>& labels) {

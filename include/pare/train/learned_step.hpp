@@ -12,7 +12,7 @@ namespace pare {
 // Weights become integers in [-levels, levels] times a step: 1 is ternary, 3 fits 3 bits, 7 fits 4.
 struct learned_step {
   int levels = 7;        // 1 to 127
-  bool per_row = false;  // a step per neuron, not one for the layer
+  bool per_row = false;  // a step per neuron, not one for the layer; compact and reorder_neurons do not take it along
 };
 
 inline void validate(const learned_step& q) {

@@ -14,7 +14,7 @@ namespace pare {
 // Losses of one sample with logits z and targets t, K of each; labels are targets of 1 at the class and 0 elsewhere.
 
 // -sum_i t_i log softmax(z)_i with t smoothed: (1 - label_smoothing) t + label_smoothing / K (Szegedy et al. 2016, sec.
-// 7). Targets may be soft: any distribution.
+// 7). Targets may be soft: not negative; a sample counts by their sum.
 struct cross_entropy {
   float label_smoothing = 0.0f;  // in [0, 1)
 };

@@ -52,7 +52,8 @@ class trainer {
   void save(const std::string& file) const;
 
   // Goes on where a run of the same model, data and options was saved: what follows is the same to the last bit. Throws
-  // io_error, and format_error for a file that is damaged or of a run that does not fit; the run is as before then.
+  // io_error, and format_error for a file that is damaged or of a run with other sizes, activations, seed, batches,
+  // shards, loss, optimizer, masks or quantizers; the run is as before then. Rates and the number of epochs may differ.
   void resume(const std::string& file);
 
  private:
@@ -88,9 +89,9 @@ trainer<Model>::trainer(const Model& model, const dataset& data, training_option
 template <std::same_as<mlp> Model>
 training_options trainer<Model>::checked(const Model& model, const dataset& data, training_options options) {
   validate(model);
-  detail::validate(data, model);
+  detail::validate(data, model, options.loss);
   detail::validate(options, model, data);
-  if (options.validation != nullptr) detail::validate(*options.validation, model);
+  if (options.validation != nullptr) detail::validate(*options.validation, model, options.loss);
   return options;
 }
 
@@ -121,13 +122,14 @@ std::vector<layer_quantization> trainer<Model>::quantization() const {
 
 template <std::same_as<mlp> Model>
 void trainer<Model>::save(const std::string& file) const {
-  detail::save_checkpoint(*state_, file);
+  detail::save_checkpoint(*state_, detail::checksum_of_run(shape_, options_), file);
 }
 
 template <std::same_as<mlp> Model>
 void trainer<Model>::resume(const std::string& file) {
   state saved = *state_;
-  detail::load_checkpoint(saved, steps_per_epoch(data_->samples(), options_.batch_size), file);
+  detail::load_checkpoint(saved, detail::checksum_of_run(shape_, options_),
+                          steps_per_epoch(data_->samples(), options_.batch_size), file);
   *state_ = std::move(saved);
   engine_.refresh();
 }
@@ -136,7 +138,7 @@ template <std::same_as<mlp> Model>
 const dataset& trainer<Model>::data_of(int epoch) const {
   if (!options_.data_of_epoch) return *data_;
   const dataset& data = options_.data_of_epoch(epoch);
-  detail::validate(data, shape_);
+  detail::validate(data, shape_, options_.loss);
   detail::require<shape_error>(data.samples() == data_->samples(), data.name, ": ", data.samples(),
                                " samples in epoch ", epoch, ", must be ", data_->samples());
   return data;
@@ -148,13 +150,20 @@ epoch_report trainer<Model>::epoch() {
   const auto begin = std::chrono::steady_clock::now();
   epoch_report report{state_->epoch + 1, options_.epochs};
   report.loss = engine_.run_epoch(data_of(report.epoch), report.epoch);
-  detail::require<value_error>(detail::is_finite(report.loss), "training: the loss is ", report.loss, " in epoch ",
-                               report.epoch, ", a learning rate below ", options_.learning_rate, " may help");
+  const auto require_sane = [&](std::string_view what, double value) {
+    detail::require<value_error>(detail::is_finite(value), "training: the ", what, " is ", value, " in epoch ",
+                                 report.epoch, ", a learning rate below ", options_.learning_rate, " may help");
+  };
+  require_sane("loss", report.loss);
+  const Model now = model();
+  for (const dense_layer& layer : now.layers)
+    require_sane("sum of weights and biases", layer.weights.cast<double>().sum() + layer.bias.cast<double>().sum());
   state_->epoch = report.epoch;
   report.learning_rate = engine_.rate();
-  const Model now = model();
-  if (options_.validation != nullptr)
+  if (options_.validation != nullptr) {
     report.validation = evaluate(now, options_.loss, *options_.validation, options_.executor);
+    require_sane("loss of the validation data", report.validation->loss);
+  }
   report.density = detail::density(now);
   if (const auto* shape = std::get_if<plateau_rate>(&options_.schedule.shape))
     state_->plateau.update(*shape, report.validation ? report.validation->loss : report.loss);

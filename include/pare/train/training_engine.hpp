@@ -76,7 +76,7 @@ class training_engine {
     const regularization& r = options_.regularization;
     const input_change change{l == 0 ? r.input_dropout : r.dropout, constraint.inputs};
     pass_.layers.emplace_back(layer, l == 0, change, options_.variational.has_value(), capacity);
-    const bool removed_are_trained = is_straight_through(options_, l) && state_.masks[l].size() > 0;
+    const bool removed_are_trained = is_straight_through(options_) && state_.masks[l].size() > 0;
     const bool copied = removed_are_trained || constraint.quantizer.index() != 0;
     effective_.emplace_back(copied ? layer.outputs() : 0, copied ? layer.inputs() : 0);
     variance_.emplace_back(state_.values[l].log_variance.rows(), state_.values[l].log_variance.cols());
@@ -145,7 +145,7 @@ class training_engine {
       auto& gradient = gradients_[l];
       pass_.weight_gradient(l, rows, samples, mine.buffers, gradient);
       if (options_.variational) variational_gradient(l, rows, samples, mine.buffers);
-      const bool all = dense || is_straight_through(options_, l);
+      const bool all = dense || is_straight_through(options_);
       pull_back(constraint_of(options_, l).quantizer, state_.masks[l], all, state_.values[l], rows.begin, rows.size,
                 gradient.weights, effective_[l], mine.level_gradients[l]);
       for_each_rows(
@@ -250,7 +250,7 @@ class training_engine {
         state_.first[l].weights(row, col) = 0;
         state_.second[l].weights(row, col) = square * gradient * gradient;
       });
-      if (is_straight_through(options_, l)) continue;
+      if (is_straight_through(options_)) continue;
       for (auto* each : {&state_.first[l], &state_.second[l], &state_.values[l]}) next[l].apply(each->weights);
     }
     state_.masks = next;

@@ -69,6 +69,22 @@ struct training_options {
 
 namespace detail {
 
+// Throws value_error for what a run of so many epochs would never come to.
+template <std::same_as<training_options> Options>
+void validate_lengths(const Options& options, index_t steps_per_epoch) {
+  const gradual_pruning& pruning = options.pruning;
+  require<value_error>(pruning.every > 0 || pruning.schedule.final == 0, "pruning to ", pruning.schedule.final,
+                       " of zeros every 0 steps, must be every 1 or more");
+  if (options.epochs == 0) return;
+  require<value_error>(pruning.every == 0 || pruning.schedule.end <= options.epochs * steps_per_epoch,
+                       "pruning ends at step ", pruning.schedule.end, ", the run has ",
+                       options.epochs * steps_per_epoch);
+  require<value_error>(options.schedule.warm_up <= options.epochs, "warm_up is ", options.schedule.warm_up,
+                       " epochs, the run has ", options.epochs);
+  require<value_error>(options.averaging.from_epoch <= options.epochs, "averaging from_epoch is ",
+                       options.averaging.from_epoch, ", the run has ", options.epochs, " epochs");
+}
+
 // Throws value_error or shape_error for what no run with this model and data can do.
 template <std::same_as<mlp> Model>
 void validate(const training_options& options, const Model& model, const dataset& data) {
@@ -110,12 +126,13 @@ void validate(const training_options& options, const Model& model, const dataset
   require<value_error>(
       options.distillation.logits.size() == 0 || !options.data_of_epoch,
       "distillation has the logits of one set of data, the data change with each epoch: give the teacher");
-  validate(options.distillation, data.features(), model.layers.back().outputs(), data.samples());
+  validate(options.distillation, options.loss, data.features(), model.layers.back().outputs(), data.samples());
+  validate_lengths(options, steps_per_epoch(data.samples(), options.batch_size));
 }
 
-// Throws unless the model can learn from the data.
+// Throws unless the model can learn from the data by a loss.
 template <std::same_as<mlp> Model>
-void validate(const dataset& data, const Model& model) {
+void validate(const dataset& data, const Model& model, const loss& by) {
   pare::validate(data);
   const index_t outputs = model.layers.back().outputs();
   require<value_error>(data.samples() > 0, data.name, ": no samples, at least 1 is needed");
@@ -125,6 +142,14 @@ void validate(const dataset& data, const Model& model) {
                        " outputs");
   require<shape_error>(data.classes > 0 || data.targets.rows() == outputs, data.name, ": targets have ",
                        data.targets.rows(), " outputs, the last layer has ", outputs);
+  const bool shares = std::holds_alternative<binary_cross_entropy>(by);
+  if (data.classes > 0 || !(shares || std::holds_alternative<cross_entropy>(by))) return;
+  for (index_t sample = 0; sample < data.samples(); ++sample)
+    for (index_t i = 0; i < outputs; ++i) {
+      const float target = data.targets(i, sample);
+      require<value_error>(target >= 0 && (!shares || target <= 1), data.name, ": target [", i, ", ", sample, "] is ",
+                           target, shares ? ", must be 0 to 1" : ", must not be negative");
+    }
 }
 
 }  // namespace detail

@@ -41,11 +41,10 @@ const weight_constraint& constraint_of(const Options& options, std::size_t layer
   return options.constraints.empty() ? none : options.constraints[layer];
 }
 
-// Whether gradients reach removed weights.
+// Whether gradients reach removed weights, so that they move and may be kept again.
 template <std::same_as<training_options> Options>
-bool is_straight_through(const Options& options, std::size_t layer) {
-  return constraint_of(options, layer).straight_through ||
-         (options.pruning.every > 0 && options.pruning.regrow == regrowth::straight_through);
+bool is_straight_through(const Options& options) {
+  return options.pruning.every > 0 && options.pruning.regrow == regrowth::straight_through;
 }
 
 template <std::same_as<dense_layer> Layer>
@@ -54,7 +53,7 @@ layer_parameters first_parameters(const Layer& layer, const training_options& op
   layer_parameters values{layer.weights, {}, layer.bias, {}};
   auto visible = layer.weights;
   keep_rows(constraint.kept, visible, 0, visible.rows());
-  if (!is_straight_through(options, index)) values.weights = visible;
+  if (!is_straight_through(options)) values.weights = visible;
   values.levels = first_levels(constraint.quantizer, visible);
   if (options.variational)
     values.log_variance.setConstant(visible.rows(), visible.cols(), options.variational->first_log_variance);
