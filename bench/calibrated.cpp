@@ -98,7 +98,7 @@ pare::candidate best_uniform(const pare::compression_search& search, const pare:
     if (std::count(c.settings.begin(), c.settings.end(), c.settings.front()) != std::ssize(c.settings)) continue;
     if (best == nullptr || c.answers.error < best->answers.error) best = &c;
   }
-  pare::detail::require<pare::value_error>(best != nullptr, "no setting for all layers takes ", room.bytes, " bytes");
+  if (best == nullptr) throw pare::value_error(fmt::format("no setting for all layers takes {} bytes", room.bytes));
   return *best;
 }
 

@@ -133,9 +133,9 @@ candidate fill_budget(const bench::recipe_run& run, const pare::mlp& sparse, ind
     weights = std::min(weights, all);
     candidate found = shrink(run, sparse, static_cast<index_t>(weights), held_out);
     const auto bytes = static_cast<double>(found.bytes);
-    const bool fits = found.bytes <= budget;
-    if (fits && (!best || found.bytes > best->bytes)) best = std::move(found);
-    if (best && (trial >= trials || weights == all || bytes >= 0.96 * room)) return std::move(*best);
+    if (found.bytes <= budget && (!best || found.bytes > best->bytes)) best = std::move(found);
+    if (best && (trial >= trials || weights == all || static_cast<double>(best->bytes) >= 0.96 * room))
+      return std::move(*best);
     weights *= std::pow(0.985 * room / bytes, 4.0 / 3);
   }
 }
@@ -147,8 +147,9 @@ candidate reach_error(const bench::recipe_run& run, const pare::mlp& sparse, dou
   constexpr pare::index_t fewest = 100;
   constexpr int part_of_epochs = 4;  // of each pruning, as there will be several
   candidate best = shrink(run, sparse, nonzero_weights(sparse), held_out, part_of_epochs);
-  pare::detail::require<pare::value_error>(best.error <= most, "the largest network has ", 100 * best.error,
-                                           " % wrong, --max-error is ", 100 * most);
+  if (best.error > most)
+    throw pare::value_error(
+        fmt::format("the largest network has {:.2f} % wrong, --max-error is {:.2f}", 100 * best.error, 100 * most));
   for (index_t kept = nonzero_weights(best.pruned) * 7 / 10; kept > fewest; kept = kept * 7 / 10) {
     candidate next = shrink(run, best.pruned, kept, held_out, part_of_epochs);
     if (next.error > most) break;
@@ -210,13 +211,11 @@ void run_seed(const options& chosen, const bench::recipe& steps, const pare::dat
     add_row(0, [&] { return reach_error(run, sparse(1), chosen.max_error / 100, training.test); });
 }
 
-// Whether a folder, or one that it lies in, has the name of the data that the published networks are for.
+// Whether a folder has the name of the data that the published networks are for.
 bool is_mnist(const std::filesystem::path& folder) {
-  return std::any_of(folder.begin(), folder.end(), [](const std::filesystem::path& part) {
-    std::string name = part.string();
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-    return name == "mnist";
-  });
+  std::string name = std::filesystem::absolute(folder / "").parent_path().filename().string();
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return name == "mnist";
 }
 
 void run(const options& chosen) {
