@@ -213,6 +213,7 @@ void run_seed(const options& chosen, const bench::recipe& steps, const pare::dat
 
 // Whether a folder has the name of the data that the published networks are for.
 bool is_mnist(const std::filesystem::path& folder) {
+  if (folder.empty()) return false;  // drawn digits
   std::string name = std::filesystem::absolute(folder / "").parent_path().filename().string();
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
   return name == "mnist";
