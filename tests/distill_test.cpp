@@ -87,6 +87,8 @@ TEST_CASE("a teacher that is asked during the run teaches as its logits do, and 
   MatrixXf infinite = gaussian(3, 100, 8);
   infinite(1, 2) = std::numeric_limits<float>::infinity();
   CHECK(refusal({.logits = infinite}) == "distillation: logits[1, 2] is inf, must be finite");
+  const pare::network nothing(3);  // gives its inputs back
+  CHECK(refusal({.teacher = &nothing}).empty());
   pare::network sure = echo;
   sure.add(pare::activation::softmax);
   CHECK(refusal({.teacher = &sure}) ==

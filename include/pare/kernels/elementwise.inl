@@ -100,8 +100,10 @@ PARE_INLINE f32x16 activated(activation function, const f32x16& x, const f32x16&
     case activation::sigmoid: return sigmoid(x);
     case activation::tanh: return hyperbolic_tangent(x);
     case activation::hard_swish: return hard_swish(x);
-    default: return x;
+    case activation::identity:
+    case activation::softmax: break;
   }
+  return x;
 }
 
 inline void activate(activation function, float alpha, float* x, index_t count) noexcept {

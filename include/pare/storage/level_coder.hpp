@@ -72,10 +72,10 @@ class level_coder {
     row_stride_ = order.by_columns ? 1 : m.cols + margin;
     first_ = 2 * row_stride_ + margin * col_stride_;
     const index_t reach = order.by_columns ? margin : 2;
-    line_ = order.by_columns ? col_stride_ : row_stride_;
+    line_stride_ = order.by_columns ? col_stride_ : row_stride_;
     lines_ = std::min(order.by_columns ? m.cols : m.rows, std::max<index_t>(reach, 64));
-    kept_ = reach * line_;
-    levels_.resize(static_cast<std::size_t>(lines_ * line_ + kept_));
+    kept_ = reach * line_stride_;
+    levels_.resize(static_cast<std::size_t>(lines_ * line_stride_ + kept_));
     around_.resize(levels_.size());
     rows_.resize(static_cast<std::size_t>(m.rows));
     cols_.resize(static_cast<std::size_t>(m.cols));
@@ -90,7 +90,7 @@ class level_coder {
     const index_t outer = order_.by_columns ? m_.cols : m_.rows, inner = order_.by_columns ? m_.rows : m_.cols;
     for (index_t i = 0; i < outer; ++i) {
       if (i > 0 && i % lines_ == 0) {
-        begin_ += lines_ * line_;
+        begin_ += lines_ * line_stride_;
         move_on(levels_);
         move_on(around_);
       }
@@ -283,10 +283,10 @@ class level_coder {
   code_matrix m_;
   cell_order order_;
   index_t row_stride_, col_stride_, first_;
-  index_t line_;       // cells between lines: rows, or columns if the order is by columns
-  index_t lines_;      // that the tables below hold at a time
-  index_t kept_;       // cells of lines that the next ones need
-  index_t begin_ = 0;  // of the first line of the tables
+  index_t line_stride_;  // cells between lines: rows, or columns if the order is by columns
+  index_t lines_;        // that the tables below hold at a time
+  index_t kept_;         // cells of lines that the next ones need
+  index_t begin_ = 0;    // of the first line of the tables
   std::array<index_t, 10> offsets_;
   std::size_t beside_ = 0;
   std::vector<std::int16_t> levels_;   // as far as they are coded, with those before and above

@@ -41,7 +41,8 @@ inline void validate(const distillation& d, const loss& of, index_t features, in
   require<shape_error>(d.teacher->inputs() == features && d.teacher->outputs() == outputs,
                        "distillation: the teacher takes ", d.teacher->inputs(), " features and gives ",
                        d.teacher->outputs(), " outputs, the student ", features, " and ", outputs);
-  const auto* last = std::get_if<activation_layer>(&d.teacher->layers().back());
+  const auto layers = d.teacher->layers();
+  const auto* last = layers.empty() ? nullptr : std::get_if<activation_layer>(&layers.back());
   require<value_error>(last == nullptr || last->function != activation::softmax,
                        "distillation: the teacher ends in softmax, must give logits: leave that layer out");
 }

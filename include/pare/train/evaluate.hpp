@@ -67,9 +67,9 @@ std::vector<int> predict(const Model& model, const Inputs& inputs, executor* thr
   return detail::classes_of(logits_of(model, inputs, threads));
 }
 
-// The share of the samples whose largest logit, the first of equals, is not that of their label, in [0, 1]; of no class
-// is one with a logit that is NaN. Throws
-// shape_error unless logits [classes, samples] have a sample for each label, value_error where there is none.
+// The share of the samples whose largest logit, the first of equals, is not that of their label, or of which one is
+// NaN, in [0, 1]. Throws shape_error unless logits [classes, samples] have a sample for each label, value_error where
+// there is none.
 template <std::same_as<Eigen::MatrixXf> Logits>
 double error_rate(const Logits& logits, const std::vector<int>& labels) {
   detail::require<value_error>(!labels.empty(), "there are no labels, at least 1 is needed");
