@@ -13,11 +13,13 @@ PARE_INLINE void add_decoded_steps(i32x16 (&dots)[Panels][Tile], const std::byte
                                    const std::int8_t* const (&x)[Tile], index_t col) {
   constexpr index_t run = steps_per_run(Bits);
   run_sums runs[Panels][Tile];
+  chunk_vectors<Bits, Steps> vectors[Panels];
   // Those of a single sample are summed up apart, so as not to wait for the one before.
   constexpr bool apart = Panels * Tile == 1;
   i32x16 sums[Panels][Tile];
   PARE_UNROLL
   for (int p = 0; p < Panels; ++p) {
+    vectors[p].template load<Tile == 1>(planes[p]);
     PARE_UNROLL
     for (int b = 0; b < Tile; ++b) sums[p][b] = apart ? splat_int(0) : dots[p][b];
   }
@@ -25,7 +27,7 @@ PARE_INLINE void add_decoded_steps(i32x16 (&dots)[Panels][Tile], const std::byte
   for (int step = 0; step < Steps; ++step) {
     PARE_UNROLL
     for (int p = 0; p < Panels; ++p) {
-      const u8x64 codes = decode_step<Bits>(planes[p], step);
+      const u8x64 codes = vectors[p].decode(step);
       PARE_UNROLL
       for (int b = 0; b < Tile; ++b) {
         const std::int8_t* inputs = x[b] + col + step * step_cols;
@@ -43,6 +45,54 @@ PARE_INLINE void add_decoded_steps(i32x16 (&dots)[Panels][Tile], const std::byte
     PARE_UNROLL
     for (int b = 0; b < Tile; ++b) dots[p][b] = apart ? add(dots[p][b], sums[p][b]) : sums[p][b];
   }
+}
+
+// Whether codes of a single sample are multiplied in place: those of one plane, if a sum of products takes any byte.
+// Fields are then not moved to bit 0, but those of each place have sums of their own, and it is the sums that move.
+constexpr bool multiplies_in_place(int bits) { return (bits == 2 || bits == 4) && largest_run_code == 255; }
+
+// Chunks whose sums stay far below 2^31 at any place.
+inline constexpr index_t most_chunks_in_place = 64;
+
+// Adds so many chunks, and moves planes and inputs behind them. Each place has so many sums, by turns, so that a long
+// group does not wait for the one before.
+template <int Bits, int Sums>
+PARE_INLINE i32x16 add_in_place(i32x16 dots, const std::byte*& planes, const std::int8_t*& x, index_t chunks) {
+  constexpr int places = 8 / Bits;
+  i32x16 sums[places][Sums];
+  PARE_UNROLL
+  for (int place = 0; place < places; ++place) {
+    PARE_UNROLL
+    for (int i = 0; i < Sums; ++i) sums[place][i] = splat_int(0);
+  }
+  for (; chunks > 0; --chunks) {
+    PARE_UNROLL
+    for (int v = 0; v < Bits; ++v, planes += step_codes) {
+      const u8x64 codes = load_kept(planes);
+      PARE_UNROLL
+      for (int place = 0; place < places; ++place, x += step_cols)
+        sums[place][v % Sums] = dot(sums[place][v % Sums], field(codes, place * Bits, Bits, place * Bits), x);
+    }
+  }
+  i32x16 upper = splat_int(0);
+  PARE_UNROLL
+  for (int place = places - 1; place >= 0; --place) {
+    upper = shift_right<Bits>(upper);
+    PARE_UNROLL
+    for (int i = 0; i < Sums; ++i) upper = add(upper, sums[place][i]);
+  }
+  return add(dots, upper);
+}
+
+template <int Bits>
+PARE_INLINE i32x16 add_chunks_in_place(i32x16 dots, const std::byte*& planes, const std::int8_t* x, index_t chunks) {
+  if (chunks == 1) return add_in_place<Bits, 1>(dots, planes, x, 1);
+  while (chunks > 0) {
+    const index_t count = chunks < most_chunks_in_place ? chunks : most_chunks_in_place;
+    dots = add_in_place<Bits, 2>(dots, planes, x, count);
+    chunks -= count;
+  }
+  return dots;
 }
 
 // Adds the last steps of a group, less than a chunk.
@@ -68,7 +118,7 @@ template <int Bits, int Tile, int... Panel>
     const index_t panel[panels] = {(begin + Panel < end ? begin + Panel : end - 1)...};
     const group_parameters parameters[panels] = {group_parameters(w, panel[Panel])...};
     const std::byte* planes[panels] = {(w.panel(panel[Panel]) + layout.values_at)...};
-    if constexpr (Tile == 1) (read_lines(w.panel(panel[Panel]), planes[Panel]), ...);
+    if constexpr (Tile == 1) (read_first(w, w.panel(panel[Panel]), planes[Panel]), ...);
     f32x16 sums[panels][Tile];
     f32x16 offset_sums[panels][Tile];
     PARE_UNROLL
@@ -87,13 +137,20 @@ template <int Bits, int Tile, int... Panel>
         for (int b = 0; b < Tile; ++b) dots[p][b] = mul(zeros, dots[p][b]);
       }
       index_t left = layout.steps_in_group(group);
-      constexpr int steps = steps_at_once<Bits, Tile>;
-      for (; left >= steps; left -= steps) {
-        // Of 8 bits so much is read that what fetches ahead by itself does better.
-        if constexpr (Tile > 1 && Bits < 8) (prefetch_lines<chunk_bytes(Bits, steps)>(planes[Panel]), ...);
-        add_decoded_steps<Bits, steps>(dots, planes, inputs.x, col);
-        ((planes[Panel] += chunk_bytes(Bits, steps)), ...);
-        col += steps * step_cols;
+      if constexpr (Tile == 1 && multiplies_in_place(Bits)) {
+        const std::int8_t* const x = inputs.x[0] + col;
+        ((dots[Panel][0] = add_chunks_in_place<Bits>(dots[Panel][0], planes[Panel], x, left / chunk_steps)), ...);
+        col += left / chunk_steps * chunk_steps * step_cols;
+        left %= chunk_steps;
+      } else {
+        constexpr int steps = steps_at_once<Bits, Tile>;
+        for (; left >= steps; left -= steps) {
+          // Of 8 bits so much is read that what fetches ahead by itself does better.
+          if constexpr (Tile > 1 && Bits < 8) (prefetch_lines<chunk_bytes(Bits, steps)>(planes[Panel]), ...);
+          add_decoded_steps<Bits, steps>(dots, planes, inputs.x, col);
+          ((planes[Panel] += chunk_bytes(Bits, steps)), ...);
+          col += steps * step_cols;
+        }
       }
       if (left > 0) [[unlikely]] {
         PARE_UNROLL
