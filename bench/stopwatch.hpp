@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <numeric>
+#include <random>
 #include <vector>
 
 namespace bench {
@@ -52,12 +54,17 @@ inline double microseconds_per_call(const contestant& who, int calls) {
   return spent / calls;
 }
 
-// µs per call of each contestant [contestants, rounds].
+// µs per call of each contestant [contestants, rounds]. Every round has an order of its own: a machine that has just
+// moved a lot of memory, say, may be slower for a while, and that should not always hit the same one.
 inline std::vector<std::vector<double>> take_turns(const std::vector<contestant>& contestants, const timing& how) {
   std::vector<std::vector<double>> turns(contestants.size());
-  for (int round = 0; round < how.rounds; ++round)
-    for (std::size_t i = 0; i < contestants.size(); ++i)
-      turns[i].push_back(microseconds_per_call(contestants[i], how.calls));
+  std::vector<std::size_t> order(contestants.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::mt19937 random(1);
+  for (int round = 0; round < how.rounds; ++round) {
+    std::shuffle(order.begin(), order.end(), random);
+    for (const std::size_t i : order) turns[i].push_back(microseconds_per_call(contestants[i], how.calls));
+  }
   return turns;
 }
 

@@ -1,36 +1,21 @@
 // Decoders: from the bytes of a format to vectors of 64 codes. Written once, in the words of the vocabulary.
 
-// The vectors of the first steps of a chunk, in the order of the file.
-template <int Bits, int Steps>
-struct chunk_vectors {
-  static constexpr index_t count = chunk_bytes(Bits, Steps) / step_codes;
-  u8x64 v[count];
+// The bits of one plane at a step of a whole chunk, moved to their place in the code. 1-bit codes become 0 and 2.
+template <int Bits, std::size_t Plane>
+PARE_INLINE u8x64 decode_plane(const std::byte* chunk, int step) {
+  constexpr plane p = planes_of(Bits).planes[Plane];
+  constexpr index_t at = plane_at(Bits, Plane);
+  const u8x64 bytes = load_codes(chunk + at + step * p.width / 8 * step_codes);
+  return p.width == 8 ? bytes : field(bytes, step * p.width % 8, p.width, Bits == 1 ? 1 : p.low_bit);
+}
 
-  // Kept: each is loaded once, else wherever it is decoded, which takes no registers that a tile of samples needs.
-  template <bool Kept>
-  PARE_INLINE void load(const std::byte* chunk) {
-    PARE_UNROLL
-    for (index_t i = 0; i < count; ++i)
-      v[i] = Kept ? load_kept(chunk + i * step_codes) : load_codes(chunk + i * step_codes);
-  }
-
-  // The codes of a step. 1-bit codes become 0 and 2.
-  PARE_INLINE u8x64 decode(int step) const {
-    u8x64 codes = decode_plane<0>(step);
-    if constexpr (planes_of(Bits).count > 1) codes = bit_or(codes, decode_plane<1>(step));
-    if constexpr (planes_of(Bits).count > 2) codes = bit_or(codes, decode_plane<2>(step));
-    return codes;
-  }
-
- private:
-  // The bits of one plane, moved to their place in the code.
-  template <std::size_t Plane>
-  PARE_INLINE u8x64 decode_plane(int step) const {
-    constexpr plane p = planes_of(Bits).planes[Plane];
-    const u8x64& bytes = v[plane_at(Bits, Plane) / step_codes + step * p.width / 8];
-    return p.width == 8 ? bytes : field(bytes, step * p.width % 8, p.width, Bits == 1 ? 1 : p.low_bit);
-  }
-};
+template <int Bits>
+PARE_INLINE u8x64 decode_step(const std::byte* chunk, int step) {
+  u8x64 codes = decode_plane<Bits, 0>(chunk, step);
+  if constexpr (planes_of(Bits).count > 1) codes = bit_or(codes, decode_plane<Bits, 1>(chunk, step));
+  if constexpr (planes_of(Bits).count > 2) codes = bit_or(codes, decode_plane<Bits, 2>(chunk, step));
+  return codes;
+}
 
 // The 6-bit positions of the last of four steps, of which the first ones have a vector each.
 PARE_INLINE u8x64 join_position(const u8x64& a, const u8x64& b, const u8x64& c) {

@@ -13,13 +13,11 @@ PARE_INLINE void add_decoded_steps(i32x16 (&dots)[Panels][Tile], const std::byte
                                    const std::int8_t* const (&x)[Tile], index_t col) {
   constexpr index_t run = steps_per_run(Bits);
   run_sums runs[Panels][Tile];
-  chunk_vectors<Bits, Steps> vectors[Panels];
   // Those of a single sample are summed up apart, so as not to wait for the one before.
   constexpr bool apart = Panels * Tile == 1;
   i32x16 sums[Panels][Tile];
   PARE_UNROLL
   for (int p = 0; p < Panels; ++p) {
-    vectors[p].template load<Tile == 1>(planes[p]);
     PARE_UNROLL
     for (int b = 0; b < Tile; ++b) sums[p][b] = apart ? splat_int(0) : dots[p][b];
   }
@@ -27,7 +25,7 @@ PARE_INLINE void add_decoded_steps(i32x16 (&dots)[Panels][Tile], const std::byte
   for (int step = 0; step < Steps; ++step) {
     PARE_UNROLL
     for (int p = 0; p < Panels; ++p) {
-      const u8x64 codes = vectors[p].decode(step);
+      const u8x64 codes = decode_step<Bits>(planes[p], step);
       PARE_UNROLL
       for (int b = 0; b < Tile; ++b) {
         const std::int8_t* inputs = x[b] + col + step * step_cols;
