@@ -130,11 +130,192 @@ TEST_CASE("floats of every width become float matrices and vectors") {
           path.string() + ": F32 has rank 2, must be a vector");
     return 0;
   });
-  with_file(file_of("{" + entry("i", "I64", "1", 0, 8) + "}", byte_vector(8)), [](const auto& path) {
-    CHECK(error_message<pare::format_error>([&] { pare::safetensors_file(path).vector("i"); }) ==
-          path.string() + ": i is I64, must be F64, F32, F16 or BF16");
+  with_file(file_of("{" + entry("c", "C64", "1", 0, 8) + "}", byte_vector(8)), [](const auto& path) {
+    CHECK(error_message<pare::format_error>([&] { pare::safetensors_file(path).vector("c"); }) ==
+          path.string() + ": c is C64, which has no one value for each element");
     return 0;
   });
+}
+
+TEST_CASE("integers and narrow floats become floats") {
+  // By the tables of the formats: OCP 8-bit floating point 1.0, table 1; OCP MX 1.0, tables 4 and 5.
+  const auto values_of = [](const std::string& dtype, const byte_vector& bytes, int elements) {
+    return with_file(file_of("{" + entry("x", dtype, std::to_string(elements), 0, bytes.size()) + "}", bytes),
+                     [](const auto& path) { return Eigen::VectorXf(pare::safetensors_file(path).vector("x")); });
+  };
+  const auto is = [](const Eigen::VectorXf& values, std::vector<float> expected) {
+    REQUIRE(values.size() == static_cast<pare::index_t>(expected.size()));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      INFO(i);
+      const float value = values[static_cast<pare::index_t>(i)];
+      CHECK((std::isnan(expected[i]) ? std::isnan(value) : value == expected[i]));
+    }
+  };
+  const float nan = std::nanf("");
+  is(values_of("I8", {0x80, 0xff, 0x7f}, 3), {-128, -1, 127});
+  is(values_of("U8", {0x80, 0xff}, 2), {128, 255});
+  is(values_of("BOOL", {0, 1}, 2), {0, 1});
+  is(values_of("I16", {0x00, 0x80, 0x01, 0x00}, 2), {-32768, 1});
+  is(values_of("U16", {0xff, 0xff}, 1), {65535});
+  is(values_of("I32", {0xff, 0xff, 0xff, 0xff}, 1), {-1});
+  is(values_of("U32", {0, 0, 0, 0x80}, 1), {2147483648.0f});
+  is(values_of("I64", {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 1), {-2});
+  is(values_of("U64", {0, 0, 0, 0, 0, 0, 0, 0x80}, 1), {9223372036854775808.0f});
+  is(values_of("F8_E4M3", {0x7e, 0xfe, 0x08, 0x01, 0x7f, 0x80, 0x38}, 7), {448, -448, 0x1p-6f, 0x1p-9f, nan, -0.0f, 1});
+  is(values_of("F8_E5M2", {0x7b, 0x04, 0x01, 0x7c, 0xfc, 0x7d, 0x3c}, 7),
+     {57344, 0x1p-14f, 0x1p-16f, HUGE_VALF, -HUGE_VALF, nan, 1});
+  is(values_of("F8_E4M3FNUZ", {0x7f, 0x80, 0x01, 0x40}, 4), {240, nan, 0x1p-10f, 1});
+  is(values_of("F8_E5M2FNUZ", {0x7f, 0x80, 0x01, 0x40}, 4), {57344, nan, 0x1p-17f, 1});
+  is(values_of("F8_E8M0", {127, 0, 254, 255, 128}, 5), {1, 0x1p-127f, 0x1p127f, nan, 2});
+  is(values_of("F4", {0x10, 0x32, 0x54, 0x76, 0x98, 0xfe}, 12), {0, .5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -.5f, -4, -6});
+}
+
+TEST_CASE("metadata are kept, and tensors come back byte for byte as they were written") {
+  // The order and the padding of the format's own library: wide types first, then names; a multiple of 8 bytes.
+  const byte_vector data{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+  const std::span<const std::byte> bytes = std::as_bytes(std::span(data));
+  const std::map<std::string, pare::safetensor> tensors{{"a", {"U8", {3}, bytes.subspan(0, 3)}},
+                                                        {"b\"\u00e9", {"F16", {1, 1}, bytes.subspan(3, 2)}},
+                                                        {"c", {"F32", {}, bytes.subspan(5, 4)}},
+                                                        {"d", {"BF16", {2}, bytes.subspan(9, 4)}},
+                                                        {"e", {"U8", {0, 7}, {}}}};
+  const temporary_folder folder;
+  const std::string first = folder / "first.safetensors", second = folder / "second.safetensors";
+  pare::save_safetensors(tensors, first, {{"format", "pt"}, {"z", ""}});
+  std::string header = R"({"__metadata__":{"format":"pt","z":""},)" + entry("c", "F32", "", 0, 4) + "," +
+                       entry("d", "BF16", "2", 4, 8) + "," + entry("b\\\"\u00e9", "F16", "1,1", 8, 10) + "," +
+                       entry("a", "U8", "3", 10, 13) + "," + entry("e", "U8", "0,7", 13, 13) + "}";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  CHECK(read_bytes(first) == file_of(header, {6, 7, 8, 9, 10, 11, 12, 13, 4, 5, 1, 2, 3}));
+
+  const pare::safetensors_file file(first);
+  CHECK(file.metadata() == std::map<std::string, std::string>{{"format", "pt"}, {"z", ""}});
+  pare::save_safetensors(file.tensors(), second, file.metadata());
+  CHECK(read_bytes(first) == read_bytes(second));
+  pare::save_safetensors({}, second);
+  CHECK(read_bytes(second) == file_of("{}      "));
+}
+
+TEST_CASE("what no file may hold is not written, and the file that was there stays") {
+  const temporary_folder folder;
+  const std::string path = folder / "x.safetensors";
+  pare::save_safetensors({}, path);
+  const byte_vector before = read_bytes(path);
+  const byte_vector data(8);
+  const auto refused = [&](const std::string& name, const pare::safetensor& tensor) {
+    const std::string message = error_message<pare::value_error>([&] {
+      pare::save_safetensors({{name, tensor}}, path);
+    });
+    CHECK(read_bytes(path) == before);
+    CHECK(folder.files() == 1);
+    return message;
+  };
+  const auto bytes = std::as_bytes(std::span(data));
+  CHECK(refused("__metadata__", {"F32", {2}, bytes}) == "a tensor must not be called __metadata__");
+  CHECK(refused("x", {"F33", {2}, bytes}) == "x: unknown dtype F33");
+  CHECK(refused("x", {"F32", {3}, bytes}) == "x: has 8 bytes, its shape asks for 3 elements of 32 bits");
+  CHECK(refused("x", {"F32", {-2}, bytes}) == "x: the shape has -2, must be at least 0");
+  CHECK(refused("\xff", {"F32", {2}, bytes}).find("names and metadata must be UTF-8") == 0);
+  CHECK(error_message<pare::value_error>([&] {
+          pare::save_safetensors({}, path, {{"a", "\xff"}});
+        }).find("names and metadata must be UTF-8") == 0);
+  CHECK(read_bytes(path) == before);
+}
+
+TEST_CASE("a perceptron is written with the names of PyTorch's Sequential and comes back the same") {
+  pare::network net(5);
+  net.add(pare::linear(pare::pack_dense(gaussian(6, 5, 1)), gaussian(6, 1, 2)))
+      .add(pare::activation::relu)
+      .add(pare::linear(pare::pack_dense(gaussian(4, 6, 3), pare::float_format::bfloat16), gaussian(4, 1, 4)))
+      .add(pare::activation::relu)
+      .add(pare::linear(pare::quantize(gaussian(3, 4, 5), {.bits = 4, .group_size = 4})));
+  const temporary_folder folder;
+  const std::string path = folder / "net.safetensors", again = folder / "again.safetensors";
+  pare::save_safetensors(net, path);
+  const pare::safetensors_file file(path);
+  REQUIRE(file.tensors().size() == 6);
+  CHECK(file.at("0.weight").dtype == "F32");
+  CHECK(file.at("2.weight").dtype == "BF16");
+  CHECK(file.at("4.bias").shape == std::vector<pare::index_t>{3});
+  for (const std::size_t i : {0, 2, 4})
+    CHECK(file.matrix(std::to_string(i) + ".weight") == pare::dense_weights(std::get<pare::linear>(net.layers()[i])));
+  const pare::network back = pare::load_safetensors(path);
+  REQUIRE(back.layers().size() == 5);
+  pare::save_safetensors(back, again);
+  const pare::safetensors_file second(again);
+  for (const std::size_t i : {0, 2, 4})
+    for (const std::string& name : {std::to_string(i) + ".weight", std::to_string(i) + ".bias"}) {
+      INFO(name);
+      CHECK(pare::detail::to_floats(second.at(name), again, name) ==
+            pare::detail::to_floats(file.at(name), path, name));
+    }
+
+  const Eigen::VectorXf gain = Eigen::VectorXf::Ones(3);
+  net.add(pare::rms_norm(gain));
+  CHECK(error_message<pare::value_error>([&] { pare::save_safetensors(net, path); }) ==
+        "layer 5 is neither linear nor an activation, which safetensors has no place for");
+}
+
+TEST_CASE("shards are found by their index") {
+  const temporary_folder folder;
+  file_writer first, second;
+  first.add_layer("0.", 4, 5, 1);
+  second.add_layer("1.", 3, 4, 2);
+  second.add("unused", gaussian(2, 2, 4));
+  write_bytes(folder / "a-1.safetensors", first.bytes());
+  write_bytes(folder / "a-2.safetensors", second.bytes());
+  const std::string path = folder / "model.safetensors.index.json";
+  const auto write_index = [&](const std::string& json) { write_bytes(path, byte_vector(json.begin(), json.end())); };
+  const auto map_of = [](const std::string& entries) { return R"({"weight_map":{)" + entries + "}}"; };
+  const std::string all = R"("0.weight":"a-1.safetensors","0.bias":"a-1.safetensors","1.weight":"a-2.safetensors",)"
+                          R"("1.bias":"a-2.safetensors")";
+  write_index(R"({"metadata":{"total_size":172,"more":[[1.5,null],{"weight_map":true}]},"weight_map":{)" + all +
+              R"(},"other":-1})");
+  const pare::network net = pare::load_safetensors(path);
+  pare::network expected(5);
+  expected.add(pare::linear(pare::pack_dense(gaussian(4, 5, 1)), gaussian(4, 1, 101)))
+      .add(pare::activation::relu)
+      .add(pare::linear(pare::pack_dense(gaussian(3, 4, 2)), gaussian(3, 1, 102)));
+  const Eigen::MatrixXf x = gaussian(5, 4, 5);
+  CHECK(outputs_of(net, x) == outputs_of(expected, x));
+  CHECK(pare::safetensors_file(path).tensors().size() == 4);
+
+  const auto refused = [&](const std::string& json) {
+    write_index(json);
+    const std::string message = error_message<pare::format_error>([&] { pare::safetensors_file{path}; });
+    REQUIRE(message.find(path + ": ") == 0);
+    return message.substr(path.size() + 2);
+  };
+  CHECK(refused(map_of(R"("2.weight":"a-1.safetensors")")) == "2.weight is not in a-1.safetensors");
+  for (const char* outside : {"../a-1.safetensors", "/etc/passwd", "", ".", "..", "sub/x", "x\\\\y", "x\\u0000y"})
+    CHECK(refused(map_of(std::string(R"("w":")") + outside + '"')).ends_with("must be a file beside the index"));
+  CHECK(refused("{}") == "the index has no weight_map, or an empty one");
+  CHECK(refused(map_of("")) == "the index has no weight_map, or an empty one");
+  CHECK(refused("[]") == "the index must be an object");
+  CHECK(refused("1") == "the index must be an object");
+  for (const char* value : {"1", "[]", "null", "\"x\""})
+    CHECK(refused(std::string(R"({"weight_map":)") + value + "}") == "weight_map must be an object");
+  for (const char* value : {"1", "[]", "null", "{}"})
+    CHECK(refused(map_of(std::string(R"("w":)") + value)) == "weight_map, w: must be the name of a file");
+  CHECK(refused(map_of(R"("w":"x","w":"x")")) == "weight_map, w: is there twice");
+  CHECK(refused(R"({"weight_map":{},"weight_map":{}})") == "weight_map is there twice");
+  CHECK(refused("{").find("the index is not JSON at byte ") == 0);
+  CHECK(refused(R"({"a":)" + std::string(100000, '[')) == "the index nests deeper than 64");
+  write_index(map_of(R"("w":"missing.safetensors")"));
+  CHECK(error_message<pare::io_error>([&] { pare::safetensors_file{path}; }).find("missing.safetensors") !=
+        std::string::npos);
+}
+
+TEST_CASE("a file of others is written back byte for byte") {
+  const std::filesystem::path model = data_folder() / "models" / "dfdx_mnist_safetensors" / "mnist.safetensors";
+  if (!std::filesystem::exists(model)) {
+    WARN("skipped: no " << model.string() << " (PARE_DATA names the folder)");
+    return;
+  }
+  const temporary_folder folder;
+  const pare::safetensors_file file(model);
+  pare::save_safetensors(file.tensors(), folder / "copy.safetensors", file.metadata());
+  CHECK(read_bytes(folder / "copy.safetensors") == read_bytes(model));
 }
 
 TEST_CASE("pairs of weight and bias become a perceptron, in the order of their numbers") {
@@ -307,6 +488,25 @@ TEST_CASE("a truncated or longer file is refused at every length, and so is a ch
     changed[i] = static_cast<std::uint8_t>(changed[i] + 1);
     CHECK(refusal(changed) != "");
   }
+}
+
+TEST_CASE("millions of tensors that share bytes are refused before they are kept") {
+  std::string header = "{";
+  for (int i = 0; i < 300000; ++i) header += (i > 0 ? "," : "") + entry(std::to_string(i), "U8", "4", 0, 4);
+  const byte_vector bytes = file_of(header + "}", byte_vector(4));
+  with_file(bytes, [&](const auto& path) {
+    std::string message;
+    const allocations used =
+        allocations_of([&] { message = error_message<pare::format_error>([&] { pare::safetensors_file{path}; }); });
+    CHECK(message == path.string() + ": a tensor begins at 0, the one before it ends at 4");
+    CHECK(used.count < 200);
+    return 0;
+  });
+}
+
+TEST_CASE("a string of a header is refused before it is held several times over") {
+  const byte_vector bytes = file_of("{\"" + std::string((std::size_t{16} << 20) + 1, 'x') + "\":1}");
+  CHECK(refusal(bytes) == "the header has no quote for 16777217 bytes, must be at most 16777216");
 }
 
 TEST_CASE("a hostile header costs little memory and time") {

@@ -1,43 +1,57 @@
-// safetensors files: named tensors as they lie in the mapped file, and perceptrons made of them. Opt-in: needs
-// nlohmann-json.
+// safetensors files: named tensors as they lie in the mapped file, and perceptrons made of them, and both written.
+// Opt-in: needs nlohmann-json.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <Eigen/Core>
 
 #include <pare/io/mapped_file.hpp>
+#include <pare/io/minifloat.hpp>
 #include <pare/io/safetensors_header.hpp>
+#include <pare/io/safetensors_index.hpp>
+#include <pare/io/safetensors_writer.hpp>
 #include <pare/nn/network.hpp>
 #include <pare/tensor/eigen.hpp>
 
 namespace pare {
 
-// The tensors of a file (github.com/huggingface/safetensors), by name. Copies share the mapping, and nothing is read
-// until it is looked at; the file must not change meanwhile.
+// The tensors of a file (github.com/huggingface/safetensors), by name, or of the shards that an index names. Copies
+// share the mapping, and nothing is read until it is looked at; the files must not change meanwhile.
 class safetensors_file {
  public:
-  // Throws io_error for a file that cannot be read, format_error for one that is not what the format asks for.
+  // A path that ends in ".index.json" is that of an index; its shards lie beside it, and of these there are the tensors
+  // that it names. Throws io_error for a file that cannot be read, format_error for one that is not what the format
+  // asks for, and for a tensor that is not in the shard it should be in.
   explicit safetensors_file(const std::string& path);
 
   const std::string& name() const noexcept { return name_; }
   const std::map<std::string, safetensor>& tensors() const noexcept { return tensors_; }
 
+  // What the file says about itself; of shards, what each says that no other has said before.
+  const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
+
   // Throws value_error listing what there is if there is no such tensor.
   const safetensor& at(const std::string& tensor) const;
 
-  // The values of a matrix [rows, cols], or of a vector, of F64, F32, F16 or BF16, rounded to float. Errors as for
-  // `at`, shape_error for another rank, format_error for another type.
+  // The values of a matrix [rows, cols], or of a vector, of any type but F6 and C64, rounded to float. Of two F4 in a
+  // byte the lower bits are the first. Errors as for `at`, shape_error for another rank, format_error for these types.
   row_major_matrix matrix(const std::string& tensor) const;
   Eigen::VectorXf vector(const std::string& tensor) const;
 
  private:
+  void read_index(const std::string& path);
+  detail::safetensors_content map(const std::string& path);
+
   std::string name_;
-  std::shared_ptr<const detail::mapped_file> file_;
+  std::vector<std::shared_ptr<const detail::mapped_file>> files_;
   std::map<std::string, safetensor> tensors_;
+  std::map<std::string, std::string> metadata_;
 };
 
 struct safetensors_options {
@@ -96,6 +110,16 @@ inline bool natural_less(std::string_view a, std::string_view b) {
   return whole_a < whole_b;
 }
 
+// What `read` returns; a format_error names the file.
+template <class Read>
+auto with_file_name(const std::string& file, Read&& read) {
+  try {
+    return read();
+  } catch (const format_error& reason) {
+    throw format_error(text(file, ": ", reason.what()));
+  }
+}
+
 // The prefixes of weights in order, if everything else is a bias of one of them.
 inline std::vector<std::string> find_prefixes(const safetensors_file& file) {
   const auto prefix_before = [](std::string_view name, std::string_view ending) {
@@ -115,6 +139,38 @@ inline std::vector<std::string> find_prefixes(const safetensors_file& file) {
   return prefixes;
 }
 
+// The values of codes of so many bits, the lowest ones of a byte first, by value(code).
+template <class Value>
+Eigen::VectorXf look_up_floats(std::span<const std::byte> bytes, int bits, Value&& value) {
+  std::vector<float> values;
+  for (unsigned code = 0; code < 1u << bits; ++code) values.push_back(value(code));
+  Eigen::VectorXf floats(static_cast<index_t>(bytes.size()) * (8 / bits));
+  index_t next = 0;
+  for (const std::byte byte : bytes)
+    for (int bit = 0; bit < 8; bit += bits)
+      floats[next++] = values[std::to_integer<std::size_t>(byte) >> bit & (values.size() - 1)];
+  return floats;
+}
+
+// Of a type that is a narrow float; empty for any other.
+inline std::optional<Eigen::VectorXf> narrow_floats(const safetensor& tensor) {
+  if (tensor.dtype == "F8_E8M0") return look_up_floats(tensor.bytes, 8, e8m0_value);
+  struct known_type {
+    std::string_view name;
+    minifloat type;
+  };
+  for (const known_type& each : {known_type{"F4", e2m1},
+                                 {"F8_E4M3", e4m3},
+                                 {"F8_E5M2", e5m2},
+                                 {"F8_E4M3FNUZ", e4m3_fnuz},
+                                 {"F8_E5M2FNUZ", e5m2_fnuz}})
+    if (tensor.dtype == each.name) {
+      const int bits = 1 + each.type.exponent_bits + each.type.mantissa_bits;
+      return look_up_floats(tensor.bytes, bits, [&](unsigned code) { return minifloat_value(each.type, code); });
+    }
+  return {};
+}
+
 // The element type's values as floats [size].
 inline Eigen::VectorXf to_floats(const safetensor& tensor, const std::string& file, const std::string& name) {
   const auto convert = [&]<class T>(T) {
@@ -127,7 +183,16 @@ inline Eigen::VectorXf to_floats(const safetensor& tensor, const std::string& fi
   if (tensor.dtype == "F64") return convert(double{});
   if (tensor.dtype == "F16") return convert(Eigen::half{});
   if (tensor.dtype == "BF16") return convert(Eigen::bfloat16{});
-  throw format_error(text(file, ": ", name, " is ", tensor.dtype, ", must be F64, F32, F16 or BF16"));
+  if (tensor.dtype == "I8") return convert(std::int8_t{});
+  if (tensor.dtype == "U8" || tensor.dtype == "BOOL") return convert(std::uint8_t{});
+  if (tensor.dtype == "I16") return convert(std::int16_t{});
+  if (tensor.dtype == "U16") return convert(std::uint16_t{});
+  if (tensor.dtype == "I32") return convert(std::int32_t{});
+  if (tensor.dtype == "U32") return convert(std::uint32_t{});
+  if (tensor.dtype == "I64") return convert(std::int64_t{});
+  if (tensor.dtype == "U64") return convert(std::uint64_t{});
+  if (auto floats = narrow_floats(tensor)) return *std::move(floats);
+  throw format_error(text(file, ": ", name, " is ", tensor.dtype, ", which has no one value for each element"));
 }
 
 // One layer. Without a bias it is zero.
@@ -150,12 +215,36 @@ inline linear load_layer(const safetensors_file& file, const std::string& prefix
 
 }  // namespace detail
 
-inline safetensors_file::safetensors_file(const std::string& path)
-    : name_(path), file_(std::make_shared<const detail::mapped_file>(path)) {
-  try {
-    tensors_ = detail::read_safetensors(file_->bytes());
-  } catch (const format_error& reason) {
-    throw format_error(detail::text(name_, ": ", reason.what()));
+inline safetensors_file::safetensors_file(const std::string& path) : name_(path) {
+  if (path.ends_with(".index.json")) {
+    read_index(path);
+    return;
+  }
+  detail::safetensors_content content = map(path);
+  tensors_ = std::move(content.tensors);
+  metadata_ = std::move(content.metadata);
+}
+
+inline detail::safetensors_content safetensors_file::map(const std::string& path) {
+  files_.push_back(std::make_shared<const detail::mapped_file>(path));
+  return detail::with_file_name(path, [&] { return detail::read_safetensors(files_.back()->bytes()); });
+}
+
+inline void safetensors_file::read_index(const std::string& path) {
+  const detail::mapped_file index(path);
+  const std::map<std::string, std::string> file_of =
+      detail::with_file_name(path, [&] { return detail::read_weight_map(index.bytes()); });
+  const std::string folder = path.substr(0, path.rfind('/') + 1);
+  std::map<std::string, std::map<std::string, safetensor>> shards;
+  for (const auto& [tensor, file] : file_of) {
+    if (!shards.contains(file)) {
+      detail::safetensors_content content = map(folder + file);
+      metadata_.merge(content.metadata);
+      shards.emplace(file, std::move(content.tensors));
+    }
+    const auto found = shards[file].find(tensor);
+    detail::require<format_error>(found != shards[file].end(), name_, ": ", tensor.substr(0, 100), " is not in ", file);
+    tensors_.emplace(tensor, found->second);
   }
 }
 

@@ -7,11 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -29,21 +32,24 @@ struct safetensor {
 
 namespace detail {
 
-// Bits of an element, 0 for a type that the format does not know.
-constexpr std::uint64_t dtype_bits(std::string_view dtype) {
-  struct known_type {
-    std::string_view name;
-    std::uint64_t bits;
-  };
-  constexpr std::array<known_type, 22> types = {{
-      {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"U8", 8},          {"I8", 8},
-      {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},
-      {"U16", 16},    {"F16", 16},    {"BF16", 16},   {"I32", 32},        {"U32", 32},        {"F32", 32},
-      {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64},
-  }};
-  for (const known_type& type : types)
-    if (type.name == dtype) return type.bits;
-  return 0;
+struct safetensors_type {
+  std::string_view name;
+  std::uint64_t bits;  // of an element
+};
+
+// In the order of the format's own list, by which files are sorted.
+inline constexpr std::array<safetensors_type, 22> safetensors_types = {{
+    {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"U8", 8},          {"I8", 8},
+    {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},
+    {"U16", 16},    {"F16", 16},    {"BF16", 16},   {"I32", 32},        {"U32", 32},        {"F32", 32},
+    {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64},
+}};
+
+// Null for a type that the format does not know.
+constexpr const safetensors_type* find_safetensors_type(std::string_view dtype) {
+  for (const safetensors_type& type : safetensors_types)
+    if (type.name == dtype) return &type;
+  return nullptr;
 }
 
 // What the header says about a tensor.
@@ -59,6 +65,7 @@ struct safetensors_entry {
 class safetensors_events {
  public:
   const std::map<std::string, safetensors_entry>& entries() const { return entries_; }
+  std::map<std::string, std::string>& metadata() { return metadata_; }
 
   bool start_object(std::size_t) {
     require<format_error>(place_ == place::start || place_ == place::value, where(), "an object is not expected here");
@@ -70,8 +77,10 @@ class safetensors_events {
     return true;
   }
   bool end_object() {
-    if (place_ == place::tensor)
+    if (place_ == place::tensor) {
       require<format_error>(fields_.size() == 3, where(), "must have dtype, shape and data_offsets");
+      take_range(entries_[name_].offsets);
+    }
     place_ = place_ == place::file ? place::end : place::file;
     return true;
   }
@@ -89,7 +98,10 @@ class safetensors_events {
     return true;
   }
   bool string(std::string& value) {
-    if (place_ == place::metadata) return true;
+    if (place_ == place::metadata) {
+      metadata_[field_] = std::move(value);
+      return true;
+    }
     require<format_error>(place_ == place::tensor && field_ == "dtype", where(), "a string is not expected here");
     entries_[name_].dtype = std::move(value);
     return true;
@@ -125,21 +137,36 @@ class safetensors_events {
   std::string where() const { return text("header", name_.empty() ? "" : ", ", name_.substr(0, 100), ": "); }
   bool refuse(const std::string& value) const { throw format_error(text(where(), value, " is not expected here")); }
 
+  // Tensors that share bytes are refused at once, before there are millions of them.
+  void take_range(const std::vector<std::uint64_t>& offsets) {
+    if (offsets.size() != 2 || offsets[0] >= offsets[1]) return;  // refused later, or has no bytes
+    const auto next = ranges_.lower_bound(offsets[0]);
+    const auto check = [](std::uint64_t begin, std::uint64_t end) {
+      require<format_error>(begin >= end, "a tensor begins at ", begin, ", the one before it ends at ", end);
+    };
+    if (next != ranges_.begin()) check(offsets[0], std::prev(next)->second);
+    if (next != ranges_.end()) check(next->first, offsets[1]);
+    ranges_.emplace_hint(next, offsets[0], offsets[1]);
+  }
+
   place place_ = place::start;
   std::string name_;
   std::string field_;
   std::set<std::string> names_;
   std::set<std::string> fields_;  // of the object being read
   std::map<std::string, safetensors_entry> entries_;
+  std::map<std::string, std::string> metadata_;
+  std::map<std::uint64_t, std::uint64_t> ranges_;  // begin and end of those that have bytes
 };
 
 // The length of the header, from a file's first 8 bytes.
+inline constexpr std::uint64_t most_safetensors_header = 100'000'000;
+
 inline std::uint64_t safetensors_header_length(std::span<const std::byte> file) {
-  constexpr std::uint64_t most = 100'000'000;
   std::uint64_t length = 0;
   require<format_error>(file.size() > sizeof length, "has ", file.size(), " bytes, too few for a header");
   std::memcpy(&length, file.data(), sizeof length);
-  const std::uint64_t limit = std::min<std::uint64_t>(most, file.size() - sizeof length);
+  const std::uint64_t limit = std::min<std::uint64_t>(most_safetensors_header, file.size() - sizeof length);
   require<format_error>(length >= 2 && length <= limit, "the header has ", length, " bytes, must be 2 to ", limit);
   require<format_error>(file[8] == std::byte{'{'}, "the header begins with byte ", static_cast<int>(file[8]),
                         ", must be {");
@@ -152,8 +179,9 @@ inline safetensor place_tensor(const std::string& name, const safetensors_entry&
   const auto check = [&](bool condition, const auto&... pieces) {
     require<format_error>(condition, name.substr(0, 100), ": ", pieces...);
   };
-  const std::uint64_t bits = dtype_bits(entry.dtype);
-  check(bits > 0, "unknown dtype ", entry.dtype.substr(0, 30));
+  const safetensors_type* const type = find_safetensors_type(entry.dtype);
+  check(type != nullptr, "unknown dtype ", entry.dtype.substr(0, 30));
+  const std::uint64_t bits = type->bits;
   constexpr std::uint64_t most = std::numeric_limits<index_t>::max() / 64;
   std::uint64_t count = 1;
   safetensor tensor{entry.dtype, {}, {}};
@@ -185,17 +213,34 @@ inline void require_no_gaps(const std::map<std::string, safetensors_entry>& entr
   require<format_error>(end == data_size, "the tensors end at ", end, ", the data has ", data_size, " bytes");
 }
 
-// The tensors in the bytes of a file. Throws format_error unless every rule of the format holds.
-inline std::map<std::string, safetensor> read_safetensors(std::span<const std::byte> file) {
-  const auto length = static_cast<std::size_t>(safetensors_header_length(file));
-  const char* header = reinterpret_cast<const char*>(file.data()) + 8;
-  safetensors_events events;
-  nlohmann::json::sax_parse(header, header + length, &events);
-  const auto data = file.subspan(8 + length);
+// The parser holds a string several times over.
+inline void require_short_strings(std::string_view json) {
+  constexpr std::size_t longest = std::size_t{16} << 20;
+  for (std::size_t at = 0, quote; at < json.size(); at = quote + 1) {
+    quote = std::min(json.find('"', at), json.size());
+    require<format_error>(quote - at <= longest, "the header has no quote for ", quote - at, " bytes, must be at most ",
+                          longest);
+  }
+}
+
+struct safetensors_content {
   std::map<std::string, safetensor> tensors;
-  for (const auto& [name, entry] : events.entries()) tensors.emplace(name, place_tensor(name, entry, data));
+  std::map<std::string, std::string> metadata;
+};
+
+// What is in the bytes of a file. Throws format_error unless every rule of the format holds.
+inline safetensors_content read_safetensors(std::span<const std::byte> file) {
+  const auto length = static_cast<std::size_t>(safetensors_header_length(file));
+  const std::string_view header(reinterpret_cast<const char*>(file.data()) + 8, length);
+  require_short_strings(header);
+  safetensors_events events;
+  nlohmann::json::sax_parse(header.begin(), header.end(), &events);
+  const auto data = file.subspan(8 + length);
+  safetensors_content content;
+  for (const auto& [name, entry] : events.entries()) content.tensors.emplace(name, place_tensor(name, entry, data));
   require_no_gaps(events.entries(), data.size());
-  return tensors;
+  content.metadata = std::move(events.metadata());
+  return content;
 }
 
 }  // namespace detail
