@@ -11,6 +11,8 @@
 #include <pare/io/pare_file.hpp>
 #include <pare/tensor/eigen.hpp>
 
+#include "harness.hpp"
+
 namespace {
 
 // With the checksum set right where a header has room for one, since nobody guesses it.
@@ -56,6 +58,7 @@ void check_round_trip(const pare::network& net, pare::coding how) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const fuzz::memory_limit limit(fuzz::most_memory(size));
   try {
     const auto file = with_checksum(std::as_bytes(std::span(data, size)));
     const pare::network net = pare::load(file);
