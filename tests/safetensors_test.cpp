@@ -492,7 +492,10 @@ TEST_CASE("a truncated or longer file is refused at every length, and so is a ch
 
 TEST_CASE("millions of tensors that share bytes are refused before they are kept") {
   std::string header = "{";
-  for (int i = 0; i < 300000; ++i) header += (i > 0 ? "," : "") + entry(std::to_string(i), "U8", "4", 0, 4);
+  for (int i = 0; i < 300000; ++i) {
+    if (i > 0) header += ',';
+    header += entry(std::to_string(i), "U8", "4", 0, 4);
+  }
   const byte_vector bytes = file_of(header + "}", byte_vector(4));
   with_file(bytes, [&](const auto& path) {
     std::string message;

@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include <pare/io/csv.hpp>
+#include <pare/io/gguf.hpp>
 #include <pare/io/npy.hpp>
 #include <pare/io/pare_file.hpp>
 #include <pare/io/safetensors.hpp>
@@ -49,6 +50,22 @@ void write_safetensors(const std::filesystem::path& folder) {
   std::ofstream(folder / "index") << R"({"metadata":{"total_size":1},"weight_map":{"a":"b","c":"d"}})";
 }
 
+void write_gguf(const std::filesystem::path& folder) {
+  const std::vector<std::byte> bytes(512);
+  std::vector<pare::gguf_tensor> every_type;
+  for (const auto& block : pare::detail::gguf_blocks)
+    every_type.push_back({std::string(block.name),
+                          block.type,
+                          {1, block.elements},
+                          std::span(bytes).first(static_cast<std::size_t>(block.bytes))});
+  const pare::gguf_metadata metadata{{"general.architecture", "mlp"},
+                                     {"general.alignment", 8u},
+                                     {"names", pare::gguf_value(std::vector<std::string>{"a", "b"})},
+                                     {"numbers", pare::gguf_value(std::vector<float>{1, 2})}};
+  pare::save_gguf(metadata, every_type, folder / "types");
+  pare::save_gguf({}, {}, folder / "empty");
+}
+
 void write_tables(const std::filesystem::path& parent) {
   const Eigen::MatrixXf values = half_zero(3, 4, 1);
   const Eigen::MatrixXd wide = values.cast<double>();
@@ -78,6 +95,7 @@ int main(int, char** arguments) {
   const std::filesystem::path folder = arguments[1];
   write_networks(folder_of(folder, "pare_file_fuzz"));
   write_safetensors(folder_of(folder, "safetensors_fuzz"));
+  write_gguf(folder_of(folder, "gguf_fuzz"));
   write_tables(folder);
   write_images(folder_of(folder, "idx_fuzz"));
 }

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <iterator>
 #include <limits>
 #include <map>
 #include <set>
@@ -19,6 +18,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <pare/io/byte_ranges.hpp>
 #include <pare/tensor/view.hpp>
 
 namespace pare {
@@ -79,7 +79,8 @@ class safetensors_events {
   bool end_object() {
     if (place_ == place::tensor) {
       require<format_error>(fields_.size() == 3, where(), "must have dtype, shape and data_offsets");
-      take_range(entries_[name_].offsets);
+      const std::vector<std::uint64_t>& offsets = entries_[name_].offsets;
+      if (offsets.size() == 2) ranges_.add(offsets[0], offsets[1]);
     }
     place_ = place_ == place::file ? place::end : place::file;
     return true;
@@ -137,18 +138,6 @@ class safetensors_events {
   std::string where() const { return text("header", name_.empty() ? "" : ", ", name_.substr(0, 100), ": "); }
   bool refuse(const std::string& value) const { throw format_error(text(where(), value, " is not expected here")); }
 
-  // Tensors that share bytes are refused at once, before there are millions of them.
-  void take_range(const std::vector<std::uint64_t>& offsets) {
-    if (offsets.size() != 2 || offsets[0] >= offsets[1]) return;  // refused later, or has no bytes
-    const auto next = ranges_.lower_bound(offsets[0]);
-    const auto check = [](std::uint64_t begin, std::uint64_t end) {
-      require<format_error>(begin >= end, "a tensor begins at ", begin, ", the one before it ends at ", end);
-    };
-    if (next != ranges_.begin()) check(offsets[0], std::prev(next)->second);
-    if (next != ranges_.end()) check(next->first, offsets[1]);
-    ranges_.emplace_hint(next, offsets[0], offsets[1]);
-  }
-
   place place_ = place::start;
   std::string name_;
   std::string field_;
@@ -156,7 +145,7 @@ class safetensors_events {
   std::set<std::string> fields_;  // of the object being read
   std::map<std::string, safetensors_entry> entries_;
   std::map<std::string, std::string> metadata_;
-  std::map<std::uint64_t, std::uint64_t> ranges_;  // begin and end of those that have bytes
+  byte_ranges ranges_;
 };
 
 // The length of the header, from a file's first 8 bytes.
