@@ -128,7 +128,7 @@ void multiply_bytes(const multiply_arguments& a) {
 }
 
 // Numbers of bits of which tiles take codes from planes: common ones. Each costs every program compile time.
-constexpr bool tiles_take_planes(int bits) { return bits == 4 || (int8_panels > 1 && (bits == 2 || bits == 8)); }
+constexpr bool tiles_take_planes(int bits) { return bits == 4 || (int8_panels > 1 && bits == 8); }
 
 // Encodings that have a code for every weight, or a mask. Decoding in registers pays for a single sample, and for tiles
 // of samples; the scalar set has no registers to decode in.
@@ -140,9 +140,6 @@ inline void multiply_codes(const multiply_arguments& a) {
     if constexpr (decodes_in_registers) {
       if (a.batch == 1) return one_sample::multiply_one(a, a.panel_begin, a.panel_end, 0);
       switch (format.bits) {
-        case 2:
-          if constexpr (tiles_take_planes(2)) return multiply_planes<2>(a);
-          break;
         case 4: return multiply_planes<4>(a);
         case 8:
           if constexpr (tiles_take_planes(8)) return multiply_planes<8>(a);

@@ -52,8 +52,8 @@ constexpr bool multiplies_in_place(int bits) { return (bits == 2 || bits == 4) &
 // Chunks whose sums stay far below 2^31 at any place.
 inline constexpr index_t most_chunks_in_place = 64;
 
-// Adds so many chunks, and moves planes and inputs behind them. Each place has so many sums, by turns, so that a long
-// group does not wait for the one before.
+// Adds so many chunks, and moves planes and inputs behind them. Each place has so many sums, by turns: two where there
+// are two places, so that a long group does not wait for the one before.
 template <int Bits, int Sums>
 PARE_INLINE i32x16 add_in_place(i32x16 dots, const std::byte*& planes, const std::int8_t*& x, index_t chunks) {
   constexpr int places = 8 / Bits;
@@ -84,10 +84,10 @@ PARE_INLINE i32x16 add_in_place(i32x16 dots, const std::byte*& planes, const std
 
 template <int Bits>
 PARE_INLINE i32x16 add_chunks_in_place(i32x16 dots, const std::byte*& planes, const std::int8_t* x, index_t chunks) {
-  if (chunks == 1) return add_in_place<Bits, 1>(dots, planes, x, 1);
+  if (Bits == 4 && chunks == 1) return add_in_place<Bits, 1>(dots, planes, x, 1);
   while (chunks > 0) {
     const index_t count = chunks < most_chunks_in_place ? chunks : most_chunks_in_place;
-    dots = add_in_place<Bits, 2>(dots, planes, x, count);
+    dots = add_in_place < Bits, Bits == 4 ? 2 : 1 > (dots, planes, x, count);
     chunks -= count;
   }
   return dots;
