@@ -237,13 +237,13 @@ TEST_CASE("a perceptron is written with the names of PyTorch's Sequential and co
   CHECK(file.at("0.weight").dtype == "F32");
   CHECK(file.at("2.weight").dtype == "BF16");
   CHECK(file.at("4.bias").shape == std::vector<pare::index_t>{3});
-  for (const std::size_t i : {0, 2, 4})
+  for (const std::size_t i : {0u, 2u, 4u})
     CHECK(file.matrix(std::to_string(i) + ".weight") == pare::dense_weights(std::get<pare::linear>(net.layers()[i])));
   const pare::network back = pare::load_safetensors(path);
   REQUIRE(back.layers().size() == 5);
   pare::save_safetensors(back, again);
   const pare::safetensors_file second(again);
-  for (const std::size_t i : {0, 2, 4})
+  for (const std::size_t i : {0u, 2u, 4u})
     for (const std::string& name : {std::to_string(i) + ".weight", std::to_string(i) + ".bias"}) {
       INFO(name);
       CHECK(pare::detail::to_floats(second.at(name), again, name) ==
