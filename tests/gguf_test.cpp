@@ -498,7 +498,7 @@ TEST_CASE("what no file may hold is not written") {
   CHECK(refused({}, {{"w", gguf_type::f32, {1, 1, 1, 4, 4}, some}}) == "w: has 5 extents, must have at most 4");
 }
 
-TEST_CASE("millions of tensors that share bytes are refused before they are kept") {
+TEST_CASE("millions of GGUF tensors that share bytes are refused before they are kept") {
   bytes_writer file;
   file.head(200000, 0);
   for (int i = 0; i < 200000; ++i) file.tensor(std::to_string(i), {8}, 0, 0);
