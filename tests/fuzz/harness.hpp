@@ -47,21 +47,18 @@ class memory_limit {
   static inline std::ptrdiff_t most = 0;  // 0 is no limit
 };
 
-// The bytes as a file, in memory where that is possible. One process has one file of a name.
-inline std::string file_of(std::span<const std::uint8_t> bytes, const std::string& name) {
-  const std::filesystem::path memory = "/dev/shm";
-  const bool fast = access(memory.c_str(), W_OK | X_OK) == 0;
-  const std::filesystem::path file =
-      (fast ? memory : std::filesystem::temp_directory_path()) / ("pare_fuzz_" + std::to_string(getpid()) + '_' + name);
-  std::ofstream(file, std::ios::binary | std::ios::trunc)
-      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  return file;
-}
-
-// A file that is gone at the end of the scope.
+// The bytes as a file, in memory where that is possible, that is gone at the end of the scope. A process has one of a
+// name.
 class scratch_file {
  public:
-  scratch_file(std::span<const std::uint8_t> bytes, const std::string& name) : path_(file_of(bytes, name)) {}
+  scratch_file(std::span<const std::uint8_t> bytes, const std::string& name) {
+    const std::filesystem::path memory = "/dev/shm";
+    const bool fast = access(memory.c_str(), W_OK | X_OK) == 0;
+    path_ = (fast ? memory : std::filesystem::temp_directory_path()) /
+            ("pare_fuzz_" + std::to_string(getpid()) + '_' + name);
+    std::ofstream(path_, std::ios::binary | std::ios::trunc)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  }
   scratch_file(const scratch_file&) = delete;
   scratch_file& operator=(const scratch_file&) = delete;
   ~scratch_file() { ::unlink(path_.c_str()); }

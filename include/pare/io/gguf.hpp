@@ -10,30 +10,20 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <Eigen/Core>
 
-#include <pare/io/atomic_file.hpp>
 #include <pare/io/byte_ranges.hpp>
-#include <pare/io/gguf_metadata.hpp>
-#include <pare/io/gguf_quantize.hpp>
+#include <pare/io/gguf_tensor.hpp>
+#include <pare/io/gguf_writer.hpp>
 #include <pare/io/mapped_file.hpp>
 #include <pare/quantize/codes.hpp>
 #include <pare/tensor/eigen.hpp>
 
 namespace pare {
-
-using gguf_metadata = std::vector<std::pair<std::string, gguf_value>>;
-
-// Row-major: the last extent is that of elements side by side, which the file names first.
-struct gguf_tensor {
-  std::string name;
-  gguf_type type = gguf_type::f32;
-  std::vector<index_t> shape;
-  std::span<const std::byte> bytes;
-};
 
 // What a file holds, in its order. Copies share the mapping, and no tensor is read until it is looked at; the file must
 // not change meanwhile.
@@ -69,66 +59,7 @@ class gguf_file {
   std::vector<gguf_tensor> tensors_;
 };
 
-// The bytes of a tensor of such a type, F32, F16, Q8_0, Q4_0 or Q4_1: those of ggml's reference quantizer. Throws
-// value_error for another type, shape_error if blocks do not fit the rows, and value_error for a value that is not
-// finite.
-template <tensor_like W>
-std::vector<std::byte> to_gguf(const W& weights, gguf_type type);
-
-// Writes metadata and tensors in this order; the file appears whole or not at all. Throws value_error for an alignment
-// (general.alignment, default 32) that is not a multiple of 8 up to 2^20, a name or key that is there twice, a tensor
-// whose bytes are not those of its type and shape, and beyond the format's limits: 4 extents, 64 bytes of a name;
-// io_error.
-void save_gguf(const gguf_metadata& metadata, const std::vector<gguf_tensor>& tensors, const std::string& path);
-
 namespace detail {
-
-inline constexpr std::array<char, 4> gguf_magic{'G', 'G', 'U', 'F'};
-inline constexpr std::uint32_t gguf_version = 3;
-inline constexpr std::size_t most_gguf_extents = 4, most_gguf_name = 64;
-inline constexpr std::uint64_t most_gguf_alignment = std::uint64_t{1} << 20;
-
-// What the format asks of general.alignment; 32 without one. Throws Error.
-template <class Error>
-std::uint64_t gguf_alignment(const gguf_metadata& metadata) {
-  for (const auto& [key, value] : metadata)
-    if (key == "general.alignment") {
-      require<Error>(value.type() == gguf_value_type::u32, "general.alignment is of type ",
-                     static_cast<std::uint32_t>(value.type()), ", must be 4 (u32)");
-      const auto alignment = value.template number<std::uint64_t>();
-      require<Error>(alignment > 0 && alignment % 8 == 0 && alignment <= most_gguf_alignment, "general.alignment is ",
-                     alignment, ", must be a multiple of 8 up to ", most_gguf_alignment);
-      return alignment;
-    }
-  return 32;
-}
-
-// Bytes of a tensor. Throws Error for a shape that the type has no blocks for, or that cannot be counted.
-template <class Error>
-std::uint64_t gguf_tensor_bytes(const gguf_tensor& tensor) {
-  const gguf_block* const block = find_gguf_block(tensor.type);
-  const auto check = [&](bool condition, const auto&... pieces) {
-    require<Error>(condition, tensor.name.substr(0, 100), ": ", pieces...);
-  };
-  check(block != nullptr, "unknown type ", static_cast<std::uint32_t>(tensor.type));
-  check(tensor.shape.size() <= most_gguf_extents, "has ", tensor.shape.size(), " extents, must have at most ",
-        most_gguf_extents);
-  const index_t row = tensor.shape.empty() ? 1 : tensor.shape.back();
-  check(row % block->elements == 0, "rows have ", row, " elements, must be a multiple of ", block->elements, " in ",
-        block->name);
-  constexpr index_t most = std::numeric_limits<index_t>::max() / 64;
-  index_t count = 1;
-  for (const index_t extent : tensor.shape) {
-    check(extent >= 0 && extent <= most && (extent == 0 || count <= most / extent), "the product of the extents is ",
-          "beyond ", most);
-    count *= extent;
-  }
-  return static_cast<std::uint64_t>(count / block->elements * block->bytes);
-}
-
-constexpr std::uint64_t aligned_to(std::uint64_t alignment, std::uint64_t position) {
-  return (position + alignment - 1) / alignment * alignment;
-}
 
 // "name Q4_0 [3, 32]" of each tensor, or of the first few.
 inline std::string list_of(const std::vector<gguf_tensor>& tensors) {
@@ -251,67 +182,13 @@ inline void read_gguf_codes(const gguf_code_layout& layout, const std::byte* blo
   });
 }
 
-inline void append_text(std::string& out, std::string_view text) {
-  const std::uint64_t size = text.size();
-  out.append(reinterpret_cast<const char*>(&size), sizeof size).append(text);
-}
-template <class T>
-void append_number(std::string& out, T number) {
-  out.append(reinterpret_cast<const char*>(&number), sizeof number);
-}
-
-// Everything of a file before its data, padded, and where each tensor begins in these.
-inline std::string gguf_head(const gguf_metadata& metadata, const std::vector<gguf_tensor>& tensors) {
-  const std::uint64_t alignment = gguf_alignment<value_error>(metadata);
-  std::string head(gguf_magic.begin(), gguf_magic.end());
-  append_number(head, gguf_version);
-  append_number(head, std::uint64_t{tensors.size()});
-  append_number(head, std::uint64_t{metadata.size()});
-  for (const auto& [key, value] : metadata) {
-    append_text(head, key);
-    append_number(head, value.type());
-    head.append(reinterpret_cast<const char*>(value.bytes().data()), value.bytes().size());
-  }
-  std::uint64_t offset = 0;
-  for (const gguf_tensor& tensor : tensors) {
-    append_text(head, tensor.name);
-    append_number(head, static_cast<std::uint32_t>(tensor.shape.size()));
-    for (std::size_t axis = tensor.shape.size(); axis-- > 0;)
-      append_number(head, static_cast<std::uint64_t>(tensor.shape[axis]));
-    append_number(head, tensor.type);
-    append_number(head, offset);
-    offset = aligned_to(alignment, offset + tensor.bytes.size());
-  }
-  head.resize(static_cast<std::size_t>(aligned_to(alignment, head.size())), '\0');
-  return head;
-}
-
-inline void require_gguf(const gguf_metadata& metadata, const std::vector<gguf_tensor>& tensors) {
-  std::set<std::string_view> names;
-  for (const auto& [key, value] : metadata) {
-    require<value_error>(key.size() <= 65535, "a key has ", key.size(), " bytes, must have at most 65535");
-    require<value_error>(names.insert(key).second, "the key ", key, " is there twice");
-  }
-  names.clear();
-  for (const gguf_tensor& tensor : tensors) {
-    require<value_error>(tensor.name.size() <= most_gguf_name, tensor.name, ": the name has ", tensor.name.size(),
-                         " bytes, must have at most ", most_gguf_name);
-    require<value_error>(names.insert(tensor.name).second, tensor.name, ": is there twice");
-    const std::uint64_t bytes = gguf_tensor_bytes<value_error>(tensor);
-    require<value_error>(tensor.bytes.size() == bytes, tensor.name, ": has ", tensor.bytes.size(),
-                         " bytes, its type and shape ask for ", bytes);
-  }
-}
-
 }  // namespace detail
 
-inline gguf_file::gguf_file(const std::string& path)
-    : name_(path), file_(std::make_shared<const detail::mapped_file>(path)) {
-  try {
-    std::tie(metadata_, tensors_) = detail::read_gguf(file_->bytes());
-  } catch (const format_error& reason) {
-    throw format_error(detail::text(name_, ": ", reason.what()));
-  }
+inline gguf_file::gguf_file(const std::string& path) : name_(path) {
+  detail::read_file(path, [&](const auto& file, std::span<const std::byte> bytes) {
+    std::tie(metadata_, tensors_) = detail::read_gguf(bytes);
+    file_ = file;
+  });
 }
 
 inline const gguf_value* gguf_file::find(std::string_view key) const {
@@ -367,42 +244,6 @@ inline quantized_codes gguf_file::codes(std::string_view tensor) const {
   }
   throw value_error(detail::text(name_, ": ", found.name, " is ", name_of(found.type),
                                  ", only codes of Q4_0, Q5_0, Q8_0 and IQ4_NL can be taken as they are"));
-}
-
-template <tensor_like W>
-std::vector<std::byte> to_gguf(const W& weights, gguf_type type) {
-  const detail::gguf_encoder encode = detail::find_gguf_encoder(type);
-  detail::require<value_error>(encode != nullptr, "type is ", name_of(type), ", must be F32, F16, Q8_0, Q4_0 or Q4_1");
-  const auto rows = as_matrix(weights);
-  detail::require_finite(rows, "weights");
-  const detail::gguf_block& block = *detail::find_gguf_block(type);
-  detail::require<shape_error>(rows.cols() % block.elements == 0, "rows have ", rows.cols(),
-                               " elements, must be a multiple of ", block.elements, " in ", block.name);
-  const index_t blocks = rows.cols() / block.elements;
-  std::vector<std::byte> bytes(static_cast<std::size_t>(rows.rows() * blocks * block.bytes));
-  std::vector<float> row(static_cast<std::size_t>(rows.cols()));
-  std::byte* out = bytes.data();
-  for (index_t r = 0; r < rows.rows(); ++r) {
-    float* next = row.data();
-    rows.for_each_in_row(r, [&](const auto& value) { *next++ = static_cast<float>(value); });
-    for (index_t i = 0; i < blocks; ++i, out += block.bytes) encode(row.data() + i * block.elements, out);
-  }
-  return bytes;
-}
-
-inline void save_gguf(const gguf_metadata& metadata, const std::vector<gguf_tensor>& tensors, const std::string& path) {
-  detail::require_gguf(metadata, tensors);
-  const std::uint64_t alignment = detail::gguf_alignment<value_error>(metadata);
-  const std::string head = detail::gguf_head(metadata, tensors);
-  const std::vector<std::byte> padding(static_cast<std::size_t>(alignment));
-  detail::atomic_file file(path);
-  file.write(std::as_bytes(std::span(head)));
-  for (const gguf_tensor& tensor : tensors) {
-    file.write(tensor.bytes);
-    const std::uint64_t over = detail::aligned_to(alignment, tensor.bytes.size()) - tensor.bytes.size();
-    file.write(std::span(padding).first(static_cast<std::size_t>(over)));
-  }
-  file.commit();
 }
 
 }  // namespace pare

@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <span>
+#include <string>
 
 #include <pare/io/file_descriptor.hpp>
 
@@ -44,5 +46,16 @@ class mapped_file {
  private:
   std::span<const std::byte> bytes_;
 };
+
+// Calls read(owner, bytes) with a mapped file, whose name it adds to errors.
+template <class Read>
+auto read_file(const std::string& path, Read&& read) {
+  const auto file = std::make_shared<const mapped_file>(path);
+  try {
+    return read(file, file->bytes());
+  } catch (const format_error& reason) {
+    throw format_error(text(path, ": ", reason.what()));
+  }
+}
 
 }  // namespace pare::detail

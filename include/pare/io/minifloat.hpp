@@ -9,7 +9,7 @@ namespace pare::detail {
 
 // Which bits are not a finite number.
 enum class minifloat_special {
-  none,       // every one is (OCP MX v1.0: FP4, FP6)
+  none,       // every one is (OCP MX v1.0: FP4)
   ieee,       // the largest exponent: infinity, and NaN with any bit of the mantissa
   all_ones,   // NaN where every bit but the sign is set, no infinity (OCP 8-bit floating point: E4M3)
   minus_zero  // NaN where the sign alone is set, no infinity ("FNUZ")
@@ -24,8 +24,6 @@ struct minifloat {
 };
 
 inline constexpr minifloat e2m1{2, 1, 1, minifloat_special::none};
-inline constexpr minifloat e2m3{2, 3, 1, minifloat_special::none};
-inline constexpr minifloat e3m2{3, 2, 3, minifloat_special::none};
 inline constexpr minifloat e4m3{4, 3, 7, minifloat_special::all_ones};
 inline constexpr minifloat e5m2{5, 2, 15, minifloat_special::ieee};
 inline constexpr minifloat e4m3_fnuz{4, 3, 8, minifloat_special::minus_zero};

@@ -151,17 +151,6 @@ class mapped_reader {
   std::span<const float> output_;
 };
 
-// Calls read(owner, bytes) with a mapped file, whose name it adds to errors.
-template <class Read>
-auto read_file(const std::string& path, Read&& read) {
-  const auto file = std::make_shared<const mapped_file>(path);
-  try {
-    return read(file, file->bytes());
-  } catch (const format_error& reason) {
-    throw format_error(text(path, ": ", reason.what()));
-  }
-}
-
 inline network read_network(std::shared_ptr<const void> owner, std::span<const std::byte> bytes) {
   if (check_prefix(bytes) == coding::mapped) return mapped_reader(std::move(owner), bytes).read_layers();
   return decode_file(bytes).net;

@@ -110,16 +110,6 @@ inline bool natural_less(std::string_view a, std::string_view b) {
   return whole_a < whole_b;
 }
 
-// What `read` returns; a format_error names the file.
-template <class Read>
-auto with_file_name(const std::string& file, Read&& read) {
-  try {
-    return read();
-  } catch (const format_error& reason) {
-    throw format_error(text(file, ": ", reason.what()));
-  }
-}
-
 // The prefixes of weights in order, if everything else is a bias of one of them.
 inline std::vector<std::string> find_prefixes(const safetensors_file& file) {
   const auto prefix_before = [](std::string_view name, std::string_view ending) {
@@ -226,14 +216,15 @@ inline safetensors_file::safetensors_file(const std::string& path) : name_(path)
 }
 
 inline detail::safetensors_content safetensors_file::map(const std::string& path) {
-  files_.push_back(std::make_shared<const detail::mapped_file>(path));
-  return detail::with_file_name(path, [&] { return detail::read_safetensors(files_.back()->bytes()); });
+  return detail::read_file(path, [&](const auto& file, std::span<const std::byte> bytes) {
+    files_.push_back(file);
+    return detail::read_safetensors(bytes);
+  });
 }
 
 inline void safetensors_file::read_index(const std::string& path) {
-  const detail::mapped_file index(path);
-  const std::map<std::string, std::string> file_of =
-      detail::with_file_name(path, [&] { return detail::read_weight_map(index.bytes()); });
+  const std::map<std::string, std::string> file_of = detail::read_file(
+      path, [](const auto&, std::span<const std::byte> bytes) { return detail::read_weight_map(bytes); });
   const std::string folder = path.substr(0, path.rfind('/') + 1);
   std::map<std::string, std::map<std::string, safetensor>> shards;
   for (const auto& [tensor, file] : file_of) {
