@@ -11,6 +11,7 @@
 #include <pare/io/pare_file.hpp>
 #include <pare/tensor/eigen.hpp>
 
+#include "../networks.hpp"
 #include "harness.hpp"
 
 namespace {
@@ -38,13 +39,6 @@ std::vector<std::byte> with_checksum(std::span<const std::byte> given) {
   return bytes;
 }
 
-void run(const pare::network& net) {
-  const Eigen::VectorXf x = Eigen::VectorXf::Ones(net.inputs());
-  Eigen::VectorXf y(net.outputs());
-  pare::workspace room = net.workspace(1);
-  net.run(x, y, room);
-}
-
 void check_round_trip(const pare::network& net, pare::coding how) {
   std::vector<std::byte> bytes;
   try {
@@ -62,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const auto file = with_checksum(std::as_bytes(std::span(data, size)));
     const pare::network net = pare::load(file);
-    run(net);
+    outputs_of(net, Eigen::MatrixXf::Ones(net.inputs(), 1));
     for (const pare::coding how : {pare::coding::mapped, pare::coding::small, pare::coding::fast})
       check_round_trip(net, how);
   } catch (const pare::format_error&) {

@@ -2,6 +2,7 @@
 // from what was read, and what is a perceptron runs.
 #include <pare/io/safetensors.hpp>
 
+#include "../networks.hpp"
 #include "harness.hpp"
 
 namespace {
@@ -15,13 +16,6 @@ void check_round_trip(const pare::safetensors_file& file) {
   if (again.tensors().size() != file.tensors().size() || again.metadata() != file.metadata()) std::abort();
 }
 
-void run(const pare::network& net) {
-  const Eigen::VectorXf x = Eigen::VectorXf::Ones(net.inputs());
-  Eigen::VectorXf y(net.outputs());
-  pare::workspace room = net.workspace(1);
-  net.run(x, y, room);
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -33,7 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   try {
     check_round_trip(pare::safetensors_file(file.path()));
-    run(pare::load_safetensors(file.path()));
+    const pare::network net = pare::load_safetensors(file.path());
+    outputs_of(net, Eigen::MatrixXf::Ones(net.inputs(), 1));
   } catch (const pare::error&) {
   }
   return 0;
